@@ -1,0 +1,238 @@
+"""The shapes that everything passes; this module imports nothing of ours.
+
+Lines are 1-based and inclusive, seconds are floats, texts are `str` with the
+newlines of the file they come from, and paths are absolute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["generate", "repair"]
+StrategyName = Literal["flow", "direct", "sample", "alphacodium"]
+Outcome = Literal["passed", "failed", "error", "skipped", "timeout", "crashed"]
+Trust = Literal["project", "doctest", "model"]
+SelectedHow = Literal["given", "coverage", "static", "all"]
+Origin = Literal["model", "mutation", "donor"]
+Status = Literal["verified", "improved", "unchanged", "failed", "cancelled"]
+Overlay = Mapping[Path, bytes]
+"""File contents that stand in for those on disk: the draft and every open buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One function in one file, from its first decorator to its last line."""
+
+    file: Path
+    qualname: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The four limits that end a run; `stale` counts answers in a row without new evidence."""
+
+    seconds: float = 120.0
+    calls: int = 20
+    tokens: int = 100_000
+    stale: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model's server counts them; `cached` is the part of `prompt` it had kept."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt + other.prompt, self.cached + other.cached, self.completion + other.completion
+        )
+
+
+# ------------------------------------------------------------------ project and tests
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where the user's code lives and the interpreter that runs its tests."""
+
+    root: Path
+    python: Path
+    python_from: str
+    """How the interpreter was found, in the user's words: "--python", "$VIRTUAL_ENV", ".venv" ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRef:
+    """A test that a run counts, by pytest node id relative to the project's root."""
+
+    __test__ = False
+    id: str
+    trust: Trust = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class TestLimits:
+    """What one run of the tests may use."""
+
+    __test__ = False
+    run_seconds: float = 60.0
+    test_seconds: float = 10.0
+    timeouts: int = 2
+    """The run ends after this many tests have timed out."""
+    output_bytes: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TestOrder:
+    """One run of tests against an overlay.
+
+    `files` are handed to pytest (empty: let the project's configuration choose);
+    of what they collect, only items whose node id equals or lies below an entry of
+    `keep` run (empty: all). `doctest` adds the doctests of that function, `made` is
+    the source of a test module that exists only in this run; its tests are reported
+    as `flowmill::made::NAME`. `trace` asks which tests execute that function.
+    """
+
+    __test__ = False
+    overlay: Overlay
+    files: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    doctest: Target | None = None
+    made: str | None = None
+    trace: Target | None = None
+    limits: TestLimits = TestLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The node ids that will run, in order."""
+
+    tests: tuple[TestRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """How one test went. `message` is one line, `details` a trimmed traceback."""
+
+    __test__ = False
+    id: str
+    outcome: Outcome
+    seconds: float
+    message: str = ""
+    details: str = ""
+
+
+RunProblem = Literal["no_python", "no_pytest", "usage", "collection", "crashed", "timeout", "output", "no_tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run of the tests ended.
+
+    `problem` is None if every collected test was reported and pytest finished.
+    A collection problem is `through_target` if the function under work is in its
+    traceback, so that the target caused it. `reached` holds the ids of the tests
+    that executed the traced function, None if that was not asked or not possible.
+    """
+
+    problem: RunProblem | None
+    detail: str = ""
+    through_target: bool = False
+    reached: frozenset[str] | None = None
+    seconds: float = 0.0
+
+
+RunnerMessage = Collected | TestResult | RunEnd
+
+
+# ------------------------------------------------------------------ model
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can take: its true context size in tokens, and which stages suit it.
+
+    `reflects`: may reason and plan in prose (large models). `prefills`: continues an
+    assistant message that the request begins (llama.cpp, vLLM, Ollama).
+    Prices are in dollars per million tokens, None if not known.
+    """
+
+    name: str
+    context: int = 8192
+    reply: int = 1024
+    reflects: bool = False
+    prefills: bool = False
+    temperature: float = 0.8
+    top_p: float = 0.95
+    price_prompt: float | None = None
+    price_cached: float | None = None
+    price_completion: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What one call asks. A `prefill` is the beginning of the answer, for models that continue it."""
+
+    messages: tuple[Message, ...]
+    prefill: str = ""
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer, without the prefill."""
+
+    text: str
+
+
+FinishReason = Literal["stop", "length", "filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnd:
+    """The last thing a stream yields."""
+
+    usage: Usage
+    finish: FinishReason = "stop"
+
+
+# ------------------------------------------------------------------ candidates
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a candidate puts in place of the function's body, indented from column 0, newlines `\\n`.
+
+    `imports` are import statements for the module's head, `helpers` whole top-level
+    definitions that go before the function, `methods` definitions that go after it
+    in its own class.
+    """
+
+    body: str
+    imports: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A draft with where it came from; `reply` is the model's text that it was mended from."""
+
+    draft: Draft
+    origin: Origin = "model"
+    parent: int | None = None
+    idea: str = ""
+    reply: str = ""
+    notes: tuple[str, ...] = field(default=())
