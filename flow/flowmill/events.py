@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, cast
 
 from flowmill.shapes import (
     Budget,
@@ -19,7 +19,7 @@ from flowmill.shapes import (
     Usage,
 )
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,12 @@ class Record:
 
     def to_json(self) -> dict[str, Json]:
         """The object as the contract names its fields, ready for `json.dumps`."""
-        head: dict[str, Json] = {"type": self.event.type, "run": self.run, "seq": self.seq, "t": round(self.t, 4)}
+        head: dict[str, Json] = {
+            "type": self.event.type,
+            "run": self.run,
+            "seq": self.seq,
+            "t": round(self.t, 4),
+        }
         return head | _fields(self.event)
 
 
@@ -165,8 +170,8 @@ def _plain(value: object) -> Json:
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(item) for item in cast("tuple[object, ...]", value)]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return {str(key): _plain(item) for key, item in cast("dict[object, object]", value).items()}
     assert value is None or isinstance(value, (bool, int, str))
     return value

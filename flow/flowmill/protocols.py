@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Protocol
 
-from flowmill.shapes import AnswerEnd, Candidate, Delta, ModelProfile, Prompt, RunnerMessage, TestOrder
+from flowmill.shapes import AnswerPiece, Candidate, ModelProfile, Prompt, RunnerMessage, TestOrder
 
 if TYPE_CHECKING:
     from flowmill.engine.board import Board
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """Runs the project's tests against an overlay, writing nothing into the project."""
 
-    def run(self, order: TestOrder) -> AsyncIterator[RunnerMessage]:
+    def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
         """Yield at most one `Collected`, then results as they happen, then exactly one `RunEnd`.
 
         Closing the iterator early ends the tests' processes before it returns.
@@ -32,7 +32,7 @@ class Model(Protocol):
     @property
     def profile(self) -> ModelProfile: ...
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[Delta | AnswerEnd]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[AnswerPiece, None]:
         """Yield the answer's pieces and then one `AnswerEnd`; closing it early stops the server's work."""
         ...
 
@@ -46,4 +46,4 @@ class CandidateSource(Protocol):
     fared; `await board.settled()` waits until it does.
     """
 
-    def candidates(self, board: Board) -> AsyncIterator[Candidate]: ...
+    def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]: ...

@@ -128,7 +128,9 @@ class TestResult:
     details: str = ""
 
 
-RunProblem = Literal["no_python", "no_pytest", "usage", "collection", "crashed", "timeout", "output", "no_tests"]
+RunProblem = Literal[
+    "no_python", "no_pytest", "usage", "collection", "crashed", "timeout", "output", "no_tests"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ class ModelProfile:
 
     name: str
     context: int = 8192
+    prompt: int = 0
+    """Prompt tokens that are worth their time on this model; 0: whatever the context leaves."""
     reply: int = 1024
     reflects: bool = False
     prefills: bool = False
@@ -199,15 +203,25 @@ class Delta:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The stream broke and the answer begins anew: forget every delta that came before."""
+
+    reason: str
+
+
 FinishReason = Literal["stop", "length", "filter"]
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """The last thing a stream yields."""
+    """The last thing a stream yields; the usage counts broken attempts of the same call too."""
 
     usage: Usage
     finish: FinishReason = "stop"
+
+
+AnswerPiece = Delta | Restarted | AnswerEnd
 
 
 # ------------------------------------------------------------------ candidates
@@ -230,6 +244,7 @@ class Draft:
 class Candidate:
     """A draft with where it came from; `reply` is the model's text that it was mended from."""
 
+    number: int
     draft: Draft
     origin: Origin = "model"
     parent: int | None = None

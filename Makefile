@@ -1,0 +1,27 @@
+# Two commands: `make demo` and `make test`. Both need only Python 3.10 or newer, git and make,
+# work from any folder, and need no network once they have run.
+
+PYTHON ?= python3
+HERE := $(shell cd "$$(dirname '$(subst ','\'',$(strip $(MAKEFILE_LIST)))')" && pwd)
+IN = cd "$(HERE)" &&
+VENV = .venv/bin/python
+
+.PHONY: demo test check venv venv-dev clean
+
+demo: venv
+	@$(IN) $(VENV) -m flowmill demo
+
+test: venv-dev check
+	@$(IN) $(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: venv-dev
+	@$(IN) $(VENV) -m ruff check && $(VENV) -m ruff format --check && $(VENV) -m basedpyright --level error
+
+venv:
+	@$(IN) PYTHON='$(PYTHON)' sh .ci/venv ''
+
+venv-dev:
+	@$(IN) PYTHON='$(PYTHON)' sh .ci/venv '[dev]'
+
+clean:
+	@$(IN) rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The command line: one module a command, and three ways to show a run."""

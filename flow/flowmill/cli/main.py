@@ -1,0 +1,82 @@
+"""`flowmill COMMAND ...`: finds the command and imports only what it needs."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from flowmill import __version__
+from flowmill.errors import FlowmillError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "generate": ("flowmill.cli.run", "write the body of a function until its tests pass"),
+    "repair": ("flowmill.cli.run", "mend a function that its tests fault, or every such function"),
+    "server": ("flowmill.cli.server", "the language server, on stdio"),
+    "model": ("flowmill.cli.model", "list, pull or serve the embedded model"),
+    "runs": ("flowmill.cli.runs", "list, show, report, export or replay earlier runs"),
+    "doctor": ("flowmill.cli.doctor", "what works here, what does not, and how to mend it"),
+    "demo": ("flowmill.cli.demo", "generate and repair on a real package, offline"),
+}
+USAGE = """\
+Usage: flowmill COMMAND [options]
+
+Writes and repairs Python functions in small drafts, each one run against the
+project's own tests, until the tests say yes. Nothing is written without --apply.
+
+Commands:
+{commands}
+
+  flowmill COMMAND --help    the command's options
+  flowmill --version         {version}
+
+Start with:  flowmill generate path/to/file.py::function
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the result is the process's exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except FlowmillError as error:
+        _complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; what Python flushes at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help", "help"):
+        listed = "\n".join(f"  {name:<10} {words}" for name, (_, words) in COMMANDS.items())
+        sys.stdout.write(USAGE.format(commands=listed, version=__version__))
+        return 0
+    if name in ("-V", "--version"):
+        sys.stdout.write(f"flowmill {__version__}\n")
+        return 0
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "flowmill --help lists the commands"
+        sys.stderr.write(f"flowmill: no command {name!r}: {hint}\n")
+        return 2
+    module = importlib.import_module(COMMANDS[name][0])
+    takes_name = COMMANDS[name][0] == "flowmill.cli.run"
+    code: int = module.main(arguments if takes_name else arguments[1:])
+    return code
+
+
+def _complain(error: FlowmillError) -> None:
+    sys.stderr.write(f"flowmill: {error}\n")
+    if error.hint:
+        sys.stderr.write(f"  {error.hint}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

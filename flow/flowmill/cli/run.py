@@ -1,0 +1,131 @@
+"""`flowmill generate` and `flowmill repair`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from flowmill.apply import apply
+from flowmill.cli.view import View, choose_view
+from flowmill.engine.run import Run
+from flowmill.errors import FlowmillError, UsageError
+from flowmill.events import RunFinished
+from flowmill.journal import Journal
+from flowmill.shapes import Mode, Status, StrategyName
+from flowmill.source.functions import parse_target
+from flowmill.wiring import Workplace, open_run, open_workplace, request_for
+
+EXIT: dict[Status, int] = {"verified": 0, "improved": 1, "unchanged": 1, "failed": 1, "cancelled": 130}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command whose name is `argv[0]`; the result is the exit code."""
+    args = parser(argv[0]).parse_args(argv[1:])
+    if args.target is None:
+        if argv[0] == "generate":
+            raise UsageError("generate needs a function: flowmill generate FILE::QUALNAME")
+        raise UsageError("repair needs a function: flowmill repair FILE::QUALNAME")
+    return command(argv[0], args)
+
+
+def command(name: str, args: argparse.Namespace) -> int:
+    file, qualname = parse_target(args.target)
+    path = Path(os.path.abspath(file))
+    place = open_workplace(path, vars(args), os.environ)
+    for warning in place.warnings:
+        sys.stderr.write(f"flowmill: {warning}\n")
+    mode: Mode = "repair" if name == "repair" else "generate"
+    with Journal.open(redact=place.mask) as journal:
+        run = open_run(place, request_for(place, mode, path, qualname), journal)
+        if journal.problem:
+            sys.stderr.write(f"flowmill: {journal.problem}\n")
+        return asyncio.run(follow(run, place, journal, args))
+
+
+async def follow(run: Run, place: Workplace, journal: Journal, args: argparse.Namespace) -> int:
+    """Show a run until it ends, and write its result if that is asked and earned."""
+    status: Status = "failed"
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            loop.add_signal_handler(number, run.cancel)
+    with choose_view(args.json, profile=None, meter=lambda: run.meter) as view:
+        async for record in run.records():
+            journal.append(record)
+            view.show(record)
+            if isinstance(record.event, RunFinished):
+                status = record.event.status
+        _write(run, view, place, args)
+    return EXIT[status]
+
+
+def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> None:
+    """Put the result into the file: verified, or merely better if the user allows that."""
+    result = run.result
+    if result is None or not args.apply:
+        return
+    if result.verified or (result.improved and place.settings.allow_unverified):
+        try:
+            if apply(result):
+                sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
+        except FlowmillError as error:
+            sys.stderr.write(f"flowmill: {error}\n")
+            raise
+        view.wrote(result.target.file)
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """The options of both commands; their names are those of the settings."""
+    what = "write the body of a function" if name == "generate" else "mend a function that its tests fault"
+    p = argparse.ArgumentParser(
+        prog=f"flowmill {name}", description=f"{what.capitalize()}, run against the project's own tests."
+    )
+    p.add_argument(
+        "target", nargs="?", metavar="FILE::QUALNAME", help="the function: path/to/file.py::Class.method"
+    )
+    out = p.add_argument_group("what happens with the result")
+    how = out.add_mutually_exclusive_group()
+    how.add_argument("--diff", action="store_true", help="print the diff and write nothing (the default)")
+    how.add_argument("--apply", action="store_true", help="write the result into the file, if it is verified")
+    out.add_argument(
+        "--allow-unverified",
+        action="store_true",
+        default=None,
+        help="with --apply: write a merely better draft too",
+    )
+    out.add_argument(
+        "--json", action="store_true", help="events as JSON lines on standard output, nothing else there"
+    )
+    model = p.add_argument_group("model and search")
+    model.add_argument("--model", metavar="NAME", help="the model's name at its endpoint, or 1.5b or 0.5b")
+    model.add_argument(
+        "--base-url", metavar="URL", help="an OpenAI-compatible endpoint; the embedded model if none is set"
+    )
+    model.add_argument(
+        "--strategy", metavar="|".join(get_args(StrategyName)), help="how to search (default: flow)"
+    )
+    model.add_argument("--max-seconds", type=float, metavar="N", help="time limit of the run (default: 120)")
+    model.add_argument("--max-calls", type=int, metavar="N", help="limit of model calls (default: 20)")
+    model.add_argument(
+        "--max-tokens", type=int, metavar="N", help="limit of tokens read and written (default: 100000)"
+    )
+    model.add_argument(
+        "--seed", type=int, metavar="N", help="makes sampling repeatable where the model allows (default: 0)"
+    )
+    model.add_argument(
+        "--force", action="store_true", default=None, help="rewrite a body that no test faults"
+    )
+    project = p.add_argument_group("project and tests")
+    project.add_argument(
+        "--tests", action="append", metavar="NODEID", help="count only these tests (repeatable)"
+    )
+    project.add_argument("--python", metavar="PATH", help="the project's interpreter")
+    project.add_argument("--project", metavar="DIR", help="the project's folder")
+    return p

@@ -1,0 +1,73 @@
+"""What shows a run: a live screen on a terminal, plain lines in a pipe, JSON lines for programs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, TextIO, cast
+
+from flowmill.cli.jsonl import JsonLines
+from flowmill.cli.plain import Plain
+from flowmill.events import Record
+from flowmill.report.words import prices_of
+from flowmill.shapes import ModelProfile, Usage
+
+
+class Spent(Protocol):
+    """What a run has used so far; the engine's meter is one."""
+
+    @property
+    def calls(self) -> int: ...
+    @property
+    def usage(self) -> Usage: ...
+
+
+Meter = Callable[[], "Spent | None"]
+
+
+class View(Protocol):
+    """Shows records as they come, of one run after the other.
+
+    Leaving the `with` block before `run.finished` was shown leaves the best draft
+    so far on the screen. `wrote` is called inside the block, after `run.finished`,
+    if the result went into the user's file; else the view says that nothing did.
+    """
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False] | None: ...
+
+    def show(self, record: Record) -> None: ...
+
+    def wrote(self, path: Path) -> None: ...
+
+
+def choose_view(
+    json: bool,
+    stream: TextIO | None = None,
+    *,
+    profile: ModelProfile | None = None,
+    meter: Meter | None = None,
+) -> View:
+    """The view that suits the stream; `profile` tells prices, `meter` calls and tokens while it runs."""
+    out = sys.stdout if stream is None else stream
+    if json:
+        return JsonLines(out)
+    if not is_capable(out):
+        return Plain(out, prices=prices_of(profile))
+    # Only a live terminal pays for importing rich.
+    screen = importlib.import_module("flowmill.cli.screen")
+    return cast(View, screen.open_screen(out, prices=prices_of(profile), meter=meter))
+
+
+def is_capable(stream: TextIO) -> bool:
+    """True for a terminal that moves its cursor and shows more than ASCII."""
+    if not stream.isatty() or os.environ.get("TERM", "") in ("dumb", "unknown"):
+        return False
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf")

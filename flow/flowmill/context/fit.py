@@ -1,0 +1,122 @@
+"""Cutting a context to a model's size, the least useful parts first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flowmill.context.shapes import Context, TestSource
+from flowmill.shapes import ModelProfile
+
+__all__ = ["Fitted", "TestSource", "estimate_tokens", "fit"]
+
+BYTES_PER_TOKEN = 3.3
+"""Code takes 3.3 to 4 bytes a token with the usual vocabularies; the low end keeps a prompt from overflowing."""
+FENCE = 6
+"""Tokens for the fence and the words around one block."""
+FIRST_TESTS = 3
+LEAST_MODULE_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What stays of a context. `cut` says in words what was left out, `tokens` estimates what is in."""
+
+    header: str
+    body: str = ""
+    module: str = ""
+    klass: str = ""
+    definitions: tuple[str, ...] = ()
+    tests: tuple[TestSource, ...] = ()
+    doctests: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+    tokens: int = 0
+
+
+@dataclass
+class _Room:
+    """The tokens that are still free."""
+
+    free: int
+    used: int = 0
+    cut: list[str] = field(default_factory=list[str])
+
+    def take(self, text: str) -> bool:
+        """Whether the text fits; if so, its room is taken."""
+        cost = estimate_tokens(text) + FENCE if text else 0
+        if cost > self.free:
+            return False
+        self.free -= cost
+        self.used += cost
+        return True
+
+    def block(self, text: str, name: str) -> str:
+        """The text, or nothing if it does not fit."""
+        if self.take(text):
+            return text
+        self.cut.append(name)
+        return ""
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text takes, rather too many than too few; it asks no tokenizer."""
+    return math.ceil(len(text.encode(errors="replace")) / BYTES_PER_TOKEN)
+
+
+def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
+    """The context cut to the model's size less its reply and `reserve` tokens for the rest of the prompt.
+
+    Kept longest, in this order: header (always), body, doctests, the first three tests, class,
+    definitions, module, further tests, siblings.
+    """
+    size = max(0, profile.context - profile.reply - reserve)
+    room = _Room(size)
+    if not room.take(context.header):
+        # The model has to see the signature; its server will tell if even that is too much.
+        room.free, room.used = 0, estimate_tokens(context.header)
+        room.cut.append(f"everything but the header, which alone takes {room.used} of {size} tokens")
+    body = room.block(context.body, "the present body")
+    # Doctests are part of the header's docstring, so they take no room of their own there.
+    doctests = tuple(text for text in context.doctests if text in context.header or room.take(text))
+    tests = _taken(room, context.tests[:FIRST_TESTS])
+    klass = room.block(context.klass, "the class")
+    definitions = tuple(text for text in context.definitions if room.take(text))
+    module = _module(room, context.module)
+    tests += _taken(room, context.tests[FIRST_TESTS:])
+    siblings = tuple(text for text in context.siblings if room.take(text))
+    counts = [
+        ("tests", len(tests), len(context.tests)),
+        ("doctests", len(doctests), len(context.doctests)),
+        ("definitions", len(definitions), len(context.definitions)),
+        ("related functions", len(siblings), len(context.siblings)),
+    ]
+    cut = [*room.cut, *(f"{total - kept} of {total} {name}" for name, kept, total in counts if kept < total)]
+    return Fitted(
+        context.header, body, module, klass, definitions, tests, doctests, siblings, tuple(cut), room.used
+    )
+
+
+def _taken(room: _Room, tests: Sequence[TestSource]) -> tuple[TestSource, ...]:
+    return tuple(test for test in tests if room.take(test.text))
+
+
+def _module(room: _Room, module: str) -> str:
+    """The module's context, or as many of its first lines as fit: imports come first, then constants."""
+    if room.take(module):
+        return module
+    lines = module.split("\n")
+    left = room.free - FENCE - 1
+    kept: list[str] = []
+    for line in lines:
+        left -= len(line.encode(errors="replace")) / BYTES_PER_TOKEN + 1
+        if left < 0:
+            break
+        kept.append(line)
+    text = "\n".join(kept)
+    if len(kept) < LEAST_MODULE_LINES or not room.take(text):
+        room.cut.append("the module's context")
+        return ""
+    room.cut.append(f"{len(lines) - len(kept)} of {len(lines)} lines of the module's context")
+    return text

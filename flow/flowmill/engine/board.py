@@ -1,0 +1,70 @@
+"""What a run knows about its drafts so far; the best one never gets worse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flowmill.engine.verdict import Suite, Verdict, better, is_verified, signature
+from flowmill.shapes import TestResult
+
+
+class Board:
+    """Collects verdicts. Candidate sources read it, the engine alone writes it."""
+
+    def __init__(self, baseline: Verdict, suite: Suite) -> None:
+        self.suite = suite
+        self.baseline = baseline
+        self.best = baseline
+        self.verdicts: list[Verdict] = []
+        self._signatures = {signature(baseline)}
+        self._open = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    @property
+    def verified(self) -> bool:
+        return self.best.number != 0 and is_verified(self.best, self.suite)
+
+    @property
+    def latest(self) -> Verdict:
+        """The last draft judged, or the code as it stood."""
+        return self.verdicts[-1] if self.verdicts else self.baseline
+
+    def expect(self) -> None:
+        """A candidate is on its way to be judged."""
+        self._open += 1
+        self._settled.clear()
+
+    def arrived(self) -> None:
+        self._open -= 1
+        if self._open == 0:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        """Wait until every candidate handed over so far has its verdict."""
+        await self._settled.wait()
+
+    def add(self, verdict: Verdict) -> bool:
+        """Note a verdict; True if it taught something that no earlier one did."""
+        self.verdicts.append(verdict)
+        if better(verdict, self.best, self.suite):
+            self.best = verdict
+        new = signature(verdict) not in self._signatures
+        self._signatures.add(signature(verdict))
+        return new and not verdict.refused
+
+    def reconsider(self, suite: Suite) -> None:
+        """Take another suite (a test was released or found to flicker) and choose the best anew."""
+        self.suite = suite
+        self.best = self.baseline
+        for verdict in self.verdicts:
+            if better(verdict, self.best, suite):
+                self.best = verdict
+
+    def learn(self, suite: Suite, verdict: Verdict, results: Mapping[str, TestResult]) -> None:
+        """Take a wider suite and what its tests said of one draft; other drafts are missing there."""
+        place = self.verdicts.index(verdict)
+        self.verdicts[place] = replace(verdict, results={**verdict.results, **results})
+        self.reconsider(suite)

@@ -1,0 +1,103 @@
+"""Where candidate sources work: the task in front of them, and the model within the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from flowmill.context.fit import Fitted
+from flowmill.engine.emitter import Emitter
+from flowmill.engine.mend import Surroundings, Unusable, mend
+from flowmill.engine.meter import Meter
+from flowmill.engine.reply import repeats_endlessly
+from flowmill.events import DraftDelta
+from flowmill.protocols import Model
+from flowmill.shapes import AnswerEnd, Candidate, FinishReason, Mode, ModelProfile, Prompt, Restarted, Usage
+from flowmill.source.functions import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The frozen facts of a run that every strategy shares."""
+
+    mode: Mode
+    function: Function
+    context: Fitted
+    profile: ModelProfile
+    around: Surroundings
+    test_sources: Mapping[str, str]
+    """Source by test id, of the tests that prompts may show."""
+    rejected: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with its prefill. `number` is the draft's number, 0 for prose."""
+
+    text: str
+    finish: FinishReason
+    number: int = 0
+
+
+class Desk:
+    """One per run. Counts what it asks for, and streams drafts as they come."""
+
+    def __init__(self, task: Task, model: Model, meter: Meter, emitter: Emitter) -> None:
+        self.task = task
+        self.emitter = emitter
+        self._model = model
+        self._meter = meter
+        self._numbers = 0
+        self.made: str | None = None
+        """Source of the tests that the model made; every later draft is run on them too."""
+
+    def next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    async def ask(self, prompt: Prompt, *, draft: bool) -> Reply:
+        """One call. Raises `BudgetSpent` if the budget has no call left, `ModelError` if the model fails.
+
+        `draft` says that the answer is code to be shown as it streams.
+        """
+        self._meter.start_call()
+        number = self.next_number() if draft else 0
+        prompt = replace(prompt, seed=prompt.seed or self.task.seed + self._meter.calls)
+        pieces: list[str] = [prompt.prefill]
+        if draft and prompt.prefill:
+            self.emitter.emit(DraftDelta(number, prompt.prefill))
+        with self._meter.model_busy():
+            finish = await self._collect(prompt, pieces, number)
+        return Reply("".join(pieces), finish, number)
+
+    async def _collect(self, prompt: Prompt, pieces: list[str], number: int) -> FinishReason:
+        deltas = 0
+        async with aclosing(self._model.stream(prompt)) as stream:
+            async for piece in stream:
+                if isinstance(piece, AnswerEnd):
+                    self._meter.add(piece.usage)
+                    return piece.finish
+                if isinstance(piece, Restarted):
+                    self.emitter.note(f"the answer begins anew: {piece.reason}")
+                    del pieces[1:]
+                    continue
+                deltas += 1
+                pieces.append(piece.text)
+                if number:
+                    self.emitter.emit(DraftDelta(number, piece.text))
+                if deltas % 64 == 0 and repeats_endlessly("".join(pieces)):
+                    break
+        self._meter.add(Usage(0, 0, deltas))
+        return "length"
+
+    def candidate(self, reply: Reply, *, idea: str = "", parent: int | None = None) -> Candidate | None:
+        """The reply as a candidate, or None with a note that says why not."""
+        try:
+            mended = mend(reply.text, reply.finish, self.task.around)
+        except Unusable as error:
+            self.emitter.note(f"draft {reply.number} is not usable: {error}")
+            self._meter.answer_was(new=False)
+            return None
+        return Candidate(reply.number, mended.draft, "model", parent, idea, reply.text, mended.notes)

@@ -1,0 +1,212 @@
+"""From a candidate to its verdict: splice, gate, tests, score."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flowmill.engine.board import Board
+from flowmill.engine.emitter import Emitter
+from flowmill.engine.gate import refusal
+from flowmill.engine.meter import Meter
+from flowmill.engine.reply import parse
+from flowmill.engine.verdict import Suite, Verdict, counted, passed
+from flowmill.events import DraftMade, DraftScored, TestReported
+from flowmill.project.selection import Tier
+from flowmill.protocols import Runner
+from flowmill.shapes import Candidate, RunEnd, TestLimits, TestOrder, TestResult
+from flowmill.source.diff import function_diff
+from flowmill.source.functions import Function, find_functions
+from flowmill.source.splice import SpliceError, splice_noted
+from flowmill.source.text import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place that drafts are put into."""
+
+    root: Path
+    file: SourceFile
+    function: Function
+    buffers: Mapping[Path, bytes]
+    test_sources: tuple[str, ...]
+
+
+class Judge:
+    """Judges one candidate at a time for a board."""
+
+    def __init__(
+        self, site: Site, board: Board, runner: Runner, meter: Meter, emitter: Emitter, test_seconds: float
+    ) -> None:
+        self._site = site
+        self._board = board
+        self._runner = runner
+        self._meter = meter
+        self._emitter = emitter
+        self._test_seconds = test_seconds
+        self._seen = {_normal_form(site.function.source): 0}
+        tree = parse(site.file.text)
+        self._original = (tree,) if tree else ()
+
+    async def judge(self, candidate: Candidate, made: str | None) -> None:
+        """Put the verdict on the board; a draft that is no news is only noted."""
+        number = candidate.number
+        try:
+            spliced = splice_noted(self._site.file, self._site.function, candidate.draft)
+            data = spliced.data
+            after = SourceFile.from_bytes(self._site.file.path, data)
+            function = _same(self._site, after)
+        except (SpliceError, ValueError) as error:
+            self._unusable(number, str(error))
+            return
+        form = _normal_form(function.source) + "".join(candidate.draft.helpers + candidate.draft.methods)
+        if form in self._seen:
+            same = self._seen[form]
+            self._unusable(
+                number, f"it is the same as draft {same}" if same else "it is the code as it stands"
+            )
+            return
+        self._seen[form] = number
+        for note in (*candidate.notes, *spliced.notes):
+            self._emitter.note(f"draft {number}: {note}")
+        diff = function_diff(self._site.file, data, self._site.root)
+        self._emitter.emit(DraftMade(number, candidate.origin, candidate.parent, function.source, diff))
+        verdict = Verdict(number, candidate, function.source, data, diff, {}, complete=False)
+        verdict = await self._tried(verdict, made)
+        self._put(verdict)
+
+    def _unusable(self, number: int, why: str) -> None:
+        self._emitter.note(f"draft {number} is not run: {why}")
+        self._meter.answer_was(new=False)
+
+    async def _tried(self, verdict: Verdict, made: str | None) -> Verdict:
+        why = self._refused(verdict)
+        if why:
+            self._emitter.note(f"draft {verdict.number} is not trusted: {why}", "warning")
+            return replace(verdict, refused=why)
+        results, end = await self.run_tests(verdict.number, verdict.data, made=made)
+        if end is not None and end.problem:
+            self._emitter.note(f"draft {verdict.number}: {end.detail or end.problem}")
+        problem = "" if end is None else end.detail
+        return replace(
+            verdict, results=results, complete=end is not None and end.problem is None, problem=problem
+        )
+
+    def _refused(self, verdict: Verdict) -> str:
+        candidate = verdict.candidate
+        assert candidate is not None
+        parts = [
+            textwrap.dedent(verdict.code),
+            *candidate.draft.imports,
+            *candidate.draft.helpers,
+            *candidate.draft.methods,
+        ]
+        trees = [tree for part in parts if (tree := parse(part))]
+        return refusal(
+            ast.Module([s for t in trees for s in t.body], []), self._original, self._site.test_sources
+        )
+
+    async def run_tests(
+        self,
+        number: int,
+        data: bytes,
+        *,
+        made: str | None = None,
+        only: frozenset[str] | None = None,
+        quiet: bool = False,
+    ) -> tuple[dict[str, TestResult], RunEnd | None]:
+        """Outcomes of the suite's tests with `data` in the file's place, reported as they happen."""
+        suite = self._board.suite
+        order = self._order(suite, data, made, only)
+        if not (order.files or order.doctest or order.made):
+            return {}, RunEnd(None)
+        return await self._collect(order, None if quiet else number)
+
+    async def _collect(
+        self, order: TestOrder, number: int | None
+    ) -> tuple[dict[str, TestResult], RunEnd | None]:
+        results: dict[str, TestResult] = {}
+        end: RunEnd | None = None
+        with self._meter.tests_busy():
+            async with aclosing(self._runner.run(order)) as stream:
+                async for message in stream:
+                    if isinstance(message, TestResult):
+                        results[message.id] = message
+                        if number is not None:
+                            self._emitter.emit(report(number, message))
+                    elif isinstance(message, RunEnd):
+                        end = message
+        return results, end
+
+    @property
+    def original(self) -> bytes:
+        return self._site.file.data
+
+    async def run_wider(self, data: bytes, tier: Tier) -> tuple[dict[str, TestResult], RunEnd | None]:
+        """Outcomes of another tier's tests, and which of them execute the target; nothing is reported."""
+        target = self._site.function.target(self._site.file.path)
+        order = TestOrder(
+            {**self._site.buffers, self._site.file.path: data},
+            tier.files,
+            tier.keep,
+            trace=target,
+            limits=TestLimits(max(5.0, self._meter.remaining / 2), self._test_seconds),
+        )
+        return await self._collect(order, None)
+
+    def _order(self, suite: Suite, data: bytes, made: str | None, only: frozenset[str] | None) -> TestOrder:
+        counting = [t.id for t in suite.tests if t.id in suite.counting and (only is None or t.id in only)]
+        files = tuple(dict.fromkeys(i.split("::", 1)[0] for i in counting))
+        return TestOrder(
+            overlay={**self._site.buffers, self._site.file.path: data},
+            files=files,
+            keep=() if suite.open_ended else tuple(counting),
+            doctest=self._site.function.target(self._site.file.path) if suite.doctests else None,
+            made=made,
+            limits=self._limits(suite),
+        )
+
+    def _limits(self, suite: Suite) -> TestLimits:
+        """No draft gets more time a test than ten times what the test took before, nor less than two seconds."""
+        slowest = max(
+            (r.seconds for r in suite.baseline.values() if r.outcome == "passed"), default=self._test_seconds
+        )
+        each = min(self._test_seconds, max(2.0, 10 * slowest))
+        return TestLimits(run_seconds=max(5.0, self._meter.remaining + 5), test_seconds=each)
+
+    def _put(self, verdict: Verdict) -> None:
+        news = self._board.add(verdict)
+        self._meter.answer_was(new=news)
+        ids = counted(verdict, self._board.suite)
+        good = passed(verdict, self._board.suite, ids)
+        failed = sum(r.outcome not in ("passed", "skipped") for i, r in verdict.results.items() if i in ids)
+        self._emitter.emit(DraftScored(verdict.number, good, failed, self._board.best is verdict))
+
+
+def report(number: int, result: TestResult) -> TestReported:
+    return TestReported(number, result.id, result.outcome, result.seconds, result.message, result.details)
+
+
+def _same(site: Site, after: SourceFile) -> Function:
+    """The target in a spliced file: of several with its name, the one in the same place."""
+    name = site.function.qualname
+    place = [f.start for f in find_functions(site.file) if f.qualname == name].index(site.function.start)
+    return [f for f in find_functions(after) if f.qualname == name][place]
+
+
+def _normal_form(source: str) -> str:
+    """The function's tree without positions and docstring: equal for drafts that mean the same text."""
+    tree = parse(textwrap.dedent(source))
+    if tree is None or not tree.body:
+        return source
+    node = tree.body[0]
+    if (
+        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and ast.get_docstring(node, clean=False) is not None
+    ):
+        node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree)

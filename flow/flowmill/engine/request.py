@@ -1,0 +1,54 @@
+"""What a run is asked for and what it is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowmill.protocols import Model, Runner
+from flowmill.shapes import Budget, Draft, Mode, Project, StrategyName, Target
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One function, one wish.
+
+    `buffers` are the open editors' texts, encoded as they would be saved, which stand
+    in for the files on disk. `rejected` are bodies that the user discarded before.
+    """
+
+    mode: Mode
+    file: Path
+    qualname: str
+    project: Project
+    strategy: StrategyName = "flow"
+    budget: Budget = Budget()
+    tests: tuple[str, ...] = ()
+    seed: int = 0
+    force: bool = False
+    test_seconds: float = 10.0
+    model_name: str = ""
+    buffers: Mapping[Path, bytes] = field(default_factory=dict[Path, bytes])
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The engine's hands. `connect` is awaited beside the baseline, so that neither waits for the other."""
+
+    runner: Runner
+    connect: Callable[[], Awaitable[Model]]
+    redact: Callable[[str], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a finished run leaves for whoever may write it: the whole new file, never a patch to guess."""
+
+    target: Target
+    original: bytes
+    data: bytes
+    draft: Draft
+    verified: bool
+    improved: bool

@@ -1,0 +1,19 @@
+"""Names of runs: short, unique, readable, and in the order of their start."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+# Crockford's base 32: no i, l, o or u, which are misread. Its letters sort as their values do.
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+EPOCH = 1_577_836_800  # 2020-01-01
+TICKS = 16
+"""Steps of time in a second; seven digits of them last until 2088."""
+
+
+def new_run_id(now: float | None = None) -> str:
+    """Ten characters: `r`, seven of time, two of chance."""
+    ticks = int(((time.time() if now is None else now) - EPOCH) * TICKS)
+    moment = "".join(DIGITS[ticks >> shift & 31] for shift in range(30, -1, -5))
+    return "r" + moment + "".join(secrets.choice(DIGITS) for _ in range(2))

@@ -1,0 +1,89 @@
+"""The process that holds the model: llama.cpp's own server, through xllamacpp.
+
+It is a process of its own because loading keeps Python's interpreter lock for
+seconds and a crash in native code takes the process with it. It reads what to
+serve as one JSON line on stdin, answers one line with its address on stdout, and
+runs until its parent is gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flowmill.model.embedded.machine import machine_cores
+
+PREFILL_STEP = 32
+"""Tokens that are read at once. The server sees a closed connection only between two
+steps; on a CPU 32 is as fast as 512 (75 and 79 tokens a second) and takes half a second."""
+GPU_PREFILL_STEP = 512
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOrder:
+    """What to serve. `context` is tokens per conversation, `parallel` how many at once."""
+
+    name: str
+    file: str
+    api_key: str
+    port: int = 0
+    context: int = 8192
+    parallel: int = 2
+    idle: int = 600
+    """Seconds without a request after which the model leaves memory; the next one loads it again."""
+    cache_mib: int = 512
+    """Memory for the prompts of conversations that have no slot at the moment."""
+
+    def to_line(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+
+def threads(cores: int) -> int:
+    """All of two cores, one less of more: its threads spin, and the tests need a core."""
+    return cores if cores <= 2 else cores - 1
+
+
+def parameters(order: EngineOrder, llama: Any) -> Any:
+    """The order in xllamacpp's words."""
+    params = llama.CommonParams()
+    params.model.path = order.file
+    params.model_alias = {order.name}
+    params.n_ctx = order.context * order.parallel
+    params.n_parallel = order.parallel
+    for cpu in (params.cpuparams, params.cpuparams_batch):
+        cpu.n_threads = threads(machine_cores())
+    params.n_batch = params.n_ubatch = GPU_PREFILL_STEP if sys.platform == "darwin" else PREFILL_STEP
+    params.cache_prompt = True
+    params.cache_ram_mib = order.cache_mib
+    params.sleep_idle_seconds = order.idle
+    params.warmup = True
+    params.offline = True
+    params.ui = False
+    params.verbosity = 2
+    params.hostnames = ["127.0.0.1"]
+    params.port = order.port
+    params.api_keys = [order.api_key]
+    return params
+
+
+def main() -> int:
+    parent = os.getppid()
+    order = EngineOrder(**json.loads(sys.stdin.readline()))
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever native code prints belongs to the log
+    llama = importlib.import_module("xllamacpp")  # has no types, and brings 100 MB of native code
+    server: Any = llama.Server(parameters(order, llama))
+    answer.write(json.dumps({"base_url": f"{server.listening_address}/v1"}) + "\n")
+    answer.close()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)  # native threads need no farewell
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What a piece of source refers to, with import aliases resolved to dotted names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """`names` may be local definitions, `dotted` are resolved through imports, `attributes` came after a dot."""
+
+    names: frozenset[str] = frozenset()
+    dotted: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
+
+    @classmethod
+    def union(cls, parts: Iterable[Refs]) -> Refs:
+        """Everything that any of the parts refers to."""
+        each = list(parts)
+        return cls(
+            frozenset[str]().union(*(part.names for part in each)),
+            frozenset[str]().union(*(part.dotted for part in each)),
+            frozenset[str]().union(*(part.attributes for part in each)),
+        )
+
+    def __or__(self, other: Refs) -> Refs:
+        return Refs(self.names | other.names, self.dotted | other.dotted, self.attributes | other.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """Local name to what it stands for; `stars` are modules of which every public name is in scope."""
+
+    aliases: dict[str, str] = field(default_factory=dict[str, str])
+    modules: frozenset[str] = frozenset()
+    """Every module that is imported or imported from, and every `module.name` that might be one."""
+    stars: tuple[str, ...] = ()
+
+
+def read_imports(tree: ast.AST, module: str, *, is_package: bool = False) -> Imports:
+    """All imports of a file, wherever they stand; relative ones are resolved against `module`."""
+    aliases: dict[str, str] = {}
+    modules: set[str] = set()
+    stars: list[str] = []
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                modules.add(item.name)
+                head = item.name.partition(".")[0]
+                aliases[item.asname or head] = item.name if item.asname else head
+        elif isinstance(node, ast.ImportFrom):
+            source = _source(node, package)
+            modules.add(source)
+            for item in node.names:
+                if item.name == "*":
+                    stars.append(source)
+                else:
+                    dotted = f"{source}.{item.name}" if source else item.name
+                    modules.add(dotted)
+                    aliases[item.asname or item.name] = dotted
+    return Imports(aliases, frozenset(modules), tuple(stars))
+
+
+def read_refs(nodes: Iterable[ast.AST], imports: Imports) -> Refs:
+    """Everything that the nodes name; arguments count, since pytest fills them with fixtures."""
+    names: set[str] = set()
+    dotted: set[str] = set()
+    attributes: set[str] = set()
+    for node in _walk_all(nodes):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+            dotted.update(_resolved(node.id, (), imports))
+        elif isinstance(node, ast.Attribute):
+            attributes.add(node.attr)
+            chain = _chain(node)
+            if chain:
+                dotted.update(_resolved(chain[0], chain[1:], imports))
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Call) and _called(node) in ("usefixtures", "getfixturevalue"):
+            names.update(
+                arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            )
+    return Refs(frozenset(names), frozenset(dotted), frozenset(attributes))
+
+
+def _walk_all(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
+        yield from ast.walk(node)
+
+
+def _source(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    base = parts[: len(parts) - (node.level - 1)] if node.level > 1 else parts
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _chain(node: ast.Attribute) -> tuple[str, ...]:
+    """`a.b.c` as its names, empty if it does not begin with a plain name."""
+    names = [node.attr]
+    value = node.value
+    while isinstance(value, ast.Attribute):
+        names.append(value.attr)
+        value = value.value
+    return (value.id, *reversed(names)) if isinstance(value, ast.Name) else ()
+
+
+def _resolved(head: str, rest: tuple[str, ...], imports: Imports) -> Iterator[str]:
+    if head in imports.aliases:
+        yield ".".join((imports.aliases[head], *rest))
+    else:
+        for source in imports.stars:
+            yield ".".join((source, head, *rest))
+
+
+def _called(node: ast.Call) -> str:
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""

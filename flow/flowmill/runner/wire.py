@@ -1,0 +1,186 @@
+"""What the test process says, line by line; nothing of it is taken on trust.
+
+A draft shares that process, so each line is parsed, its fields are checked and cut
+to size, and whatever does not fit is a `WireError`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast, get_args
+
+from flowmill.shapes import Outcome, Trust
+
+ID_CHARS = 4_000
+MESSAGE_CHARS = 500
+DETAIL_CHARS = 8_000
+
+
+class WireError(ValueError):
+    """A line that our test process would never write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The interpreter is up. `problem` is why it cannot run pytest, "" if it can."""
+
+    problem: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    id: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class AllCollected:
+    """`missing` are the entries asked for that match nothing; `traced` if the function to trace was found."""
+
+    missing: tuple[str, ...]
+    traced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something could not be collected, or pytest itself was interrupted."""
+
+    path: str
+    message: str
+    details: str
+    through: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """The running test went on to its next phase, which has a limit of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`reached`: it executed the traced function; `everywhere`: so did something that all tests share."""
+
+    id: str
+    outcome: Outcome
+    seconds: float
+    message: str
+    details: str
+    reached: bool
+    everywhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    status: int
+
+
+Line = Hello | Item | AllCollected | Broken | Started | Phase | Result | Finish
+_Fields = dict[str, object]
+
+
+def parse(raw: bytes) -> Line:
+    """The line's meaning. Raises WireError for anything but a well-formed line of a known kind."""
+    try:
+        value: object = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise WireError("not JSON") from error
+    if not isinstance(value, dict):
+        raise WireError("not an object")
+    fields = cast(_Fields, value)
+    reader = _READERS.get(_text(fields, "k", 20))
+    if reader is None:
+        raise WireError("unknown kind of line")
+    return reader(fields)
+
+
+def _text(fields: _Fields, name: str, limit: int, *, tail: bool = False) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise WireError(f"{name} is not a text")
+    return value[-limit:] if tail else value[:limit]
+
+
+def _flag(fields: _Fields, name: str) -> bool:
+    value = fields.get(name)
+    if not isinstance(value, bool):
+        raise WireError(f"{name} is not true or false")
+    return value
+
+
+def _seconds(fields: _Fields) -> float:
+    value = fields.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
+        raise WireError("seconds is not a duration")
+    return float(value)
+
+
+def _choice(fields: _Fields, name: str, choices: tuple[str, ...]) -> str:
+    value = _text(fields, name, 20)
+    if value not in choices:
+        raise WireError(f"{name} is none of {', '.join(choices)}")
+    return value
+
+
+def _hello(fields: _Fields) -> Hello:
+    problem = _choice(fields, "problem", ("", "no_python", "no_pytest"))
+    return Hello(problem, _text(fields, "detail", MESSAGE_CHARS))
+
+
+def _item(fields: _Fields) -> Item:
+    return Item(_text(fields, "id", ID_CHARS), cast(Trust, _choice(fields, "trust", get_args(Trust))))
+
+
+def _collected(fields: _Fields) -> AllCollected:
+    missing = fields.get("missing")
+    if not isinstance(missing, list):
+        raise WireError("missing is not a list")
+    entries = cast(list[object], missing)
+    return AllCollected(tuple(str(entry)[:ID_CHARS] for entry in entries[:1000]), _flag(fields, "traced"))
+
+
+def _broken(fields: _Fields) -> Broken:
+    return Broken(
+        _text(fields, "path", ID_CHARS),
+        _text(fields, "message", MESSAGE_CHARS),
+        _text(fields, "details", DETAIL_CHARS, tail=True),
+        _flag(fields, "through"),
+    )
+
+
+def _result(fields: _Fields) -> Result:
+    return Result(
+        _text(fields, "id", ID_CHARS),
+        cast(Outcome, _choice(fields, "outcome", get_args(Outcome))),
+        _seconds(fields),
+        _text(fields, "message", MESSAGE_CHARS).partition("\n")[0],
+        _text(fields, "details", DETAIL_CHARS, tail=True),
+        _flag(fields, "reached"),
+        _flag(fields, "everywhere"),
+    )
+
+
+def _finish(fields: _Fields) -> Finish:
+    status = fields.get("status")
+    if isinstance(status, bool) or not isinstance(status, int):
+        raise WireError("status is not a number")
+    return Finish(status)
+
+
+_READERS: dict[str, Callable[[_Fields], Line]] = {
+    "hello": _hello,
+    "item": _item,
+    "collected": _collected,
+    "broken": _broken,
+    "start": lambda fields: Started(_text(fields, "id", ID_CHARS)),
+    "phase": lambda fields: Phase(),
+    "test": _result,
+    "finish": _finish,
+}

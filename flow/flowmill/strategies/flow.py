@@ -1,0 +1,168 @@
+"""The flow: diverse starts chosen by execution, then repair of the best beside fresh starts.
+
+Small models get many cheap entry points and no prose; larger ones reflect and plan
+first, which is a property of the model's profile and not another flow.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from flowmill.engine.board import Board
+from flowmill.engine.desk import Desk
+from flowmill.engine.feedback import failing_case
+from flowmill.engine.prompting import header_prefill, prompt_for
+from flowmill.engine.verdict import Verdict
+from flowmill.shapes import Candidate, Prompt
+
+IDEAS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way into the problem: from where the model begins its answer, and how freely."""
+
+    name: str
+    begin: Literal["header", "steps", "fault", "free"]
+    warm: bool
+    focus: bool = False
+
+
+WRITE: tuple[Entry, ...] = (
+    Entry("continue the body", "header", warm=False),
+    Entry("a test first", "header", warm=True, focus=True),
+    Entry("free answer", "free", warm=True),
+    Entry("steps first", "steps", warm=True),
+)
+REPAIR: tuple[Entry, ...] = (
+    Entry("free answer", "free", warm=False),
+    Entry("name the fault first", "fault", warm=True),
+    Entry("continue the body", "header", warm=True),
+    Entry("free answer", "free", warm=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a large model thought before writing; empty for a small one."""
+
+    reflection: str = ""
+    ideas: tuple[str, ...] = ()
+
+
+class Flow:
+    """Reflect if the model can, start in several ways, then mend the best and start afresh in turn."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._task = desk.task
+
+    async def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]:
+        plan = await self._plan(board) if self._task.profile.reflects else Plan()
+        for place, entry in enumerate(self._entries()):
+            candidate = await self._start(board, plan, entry, place)
+            if candidate is not None:
+                yield candidate
+        async for candidate in self._refine(board, plan):
+            yield candidate
+
+    async def _plan(self, board: Board) -> Plan:
+        with self._desk.emitter.stage("reflect"):
+            failure = failing_case(board.baseline, board.suite, self._task.test_sources)
+            prompt = prompt_for(
+                self._task,
+                "reflect",
+                {"failure": failure if self._task.mode == "repair" else ""},
+                prose=True,
+            )
+            reflection = (await self._desk.ask(prompt, draft=False)).text.strip()
+        with self._desk.emitter.stage("ideas"):
+            repair = self._task.mode == "repair"
+            prompt = prompt_for(
+                self._task, "ideas", {"reflection": reflection, "count": IDEAS, "repair": repair}, prose=True
+            )
+            ideas = numbered((await self._desk.ask(prompt, draft=False)).text)
+        return Plan(reflection, ideas[:IDEAS])
+
+    def _entries(self) -> Sequence[Entry]:
+        return WRITE if self._task.mode == "generate" else REPAIR
+
+    async def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Candidate | None:
+        idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
+        if self._task.mode == "generate":
+            prompt = self._write(plan, idea, entry, place)
+        else:
+            prompt = self._repair(board, plan, board.baseline, entry)
+        reply = await self._desk.ask(prompt, draft=True)
+        return self._desk.candidate(reply, idea=idea or entry.name)
+
+    async def _refine(self, board: Board, plan: Plan) -> AsyncGenerator[Candidate, None]:
+        """Mend the best draft, then start afresh, until the engine stops asking.
+
+        Feedback is worth little to a small model and a fresh start more, so that a small
+        one mends every third time and a large one two times of three.
+        """
+        mends = (True, True, False) if self._task.profile.reflects else (True, False, False)
+        entries = self._entries()
+        tried = 0
+        while True:
+            await board.settled()
+            entry = entries[1 + tried % (len(entries) - 1)]
+            best = board.best
+            parent = None
+            if mends[tried % 3] and best.number:
+                parent = best.number
+                reply = await self._desk.ask(self._repair(board, plan, best, REPAIR[tried % 2]), draft=True)
+            elif self._task.mode == "generate":
+                reply = await self._desk.ask(self._write(plan, "", entry, tried), draft=True)
+            else:
+                reply = await self._desk.ask(self._repair(board, plan, board.baseline, entry), draft=True)
+            tried += 1
+            candidate = self._desk.candidate(reply, idea=entry.name, parent=parent)
+            if candidate is not None:
+                yield candidate
+
+    def _write(self, plan: Plan, idea: str, entry: Entry, place: int) -> Prompt:
+        tests = self._task.context.tests
+        focus = tests[place % len(tests)].text if entry.focus and tests else ""
+        return prompt_for(
+            self._task,
+            "write",
+            {"plan": plan.reflection, "idea": idea, "focus": focus},
+            prefill=self._prefill(entry),
+            temperature=self._temperature(entry),
+        )
+
+    def _repair(self, board: Board, plan: Plan, verdict: Verdict, entry: Entry) -> Prompt:
+        attempt = textwrap.dedent(verdict.code).strip() if verdict.number else ""
+        return prompt_for(
+            self._task,
+            "repair",
+            {
+                "plan": plan.reflection,
+                "attempt": attempt,
+                "failure": failing_case(verdict, board.suite, self._task.test_sources),
+            },
+            prefill=self._prefill(entry),
+            temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,
+        )
+
+    def _prefill(self, entry: Entry) -> str:
+        if entry.begin == "header":
+            return header_prefill(self._task)
+        if entry.begin == "steps":
+            return header_prefill(self._task, "# Steps:\n    # 1.")
+        return "```python\n# The fault:" if entry.begin == "fault" else ""
+
+    def _temperature(self, entry: Entry) -> float:
+        return self._task.profile.temperature if entry.warm else 0.0
+
+
+def numbered(text: str) -> tuple[str, ...]:
+    """The items of a numbered or bulleted list, each in one line."""
+    items = re.findall(r"^\s*(?:\d+[.)]|[-*])\s+(.+)$", text, re.M)
+    return tuple(item.strip().strip("*") for item in items)

@@ -1,0 +1,135 @@
+"""Puts the engine's parts together for one run, as the settings and the environment say."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowmill.endpoint import Endpoint, find_endpoint
+from flowmill.engine.request import RunRequest, Tools
+from flowmill.engine.run import Run
+from flowmill.events import Json
+from flowmill.journal import Answer, Journal
+from flowmill.journal.store import Beginning
+from flowmill.model.embedded import catalogue
+from flowmill.model.recorded import Answered, RecordingModel
+from flowmill.paths import cache_dir
+from flowmill.project.interpreter import find_python
+from flowmill.project.root import find_root
+from flowmill.protocols import Model
+from flowmill.runner.cold import ColdRunner
+from flowmill.settings import Settings, load_settings
+from flowmill.shapes import Mode, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A project with its settings and its model: what every run in it shares."""
+
+    project: Project
+    settings: Settings
+    endpoint: Endpoint
+    warnings: tuple[str, ...]
+
+    @property
+    def model_name(self) -> str:
+        if self.endpoint.base_url is None:
+            return embedded_weights(self.endpoint).name
+        return self.endpoint.model or f"the model at {self.endpoint.shown_url}"
+
+    def mask(self, text: str) -> str:
+        """The text without the key: exact, so that code stays what it is."""
+        return text.replace(self.endpoint.api_key, "***") if self.endpoint.api_key else text
+
+
+def embedded_weights(endpoint: Endpoint) -> catalogue.Weights:
+    """The embedded model that is asked for by name, else the one that suits the machine."""
+    return catalogue.find(endpoint.model) if endpoint.model else catalogue.default_model()
+
+
+def open_workplace(file: Path | None, flags: Mapping[str, object], environ: Mapping[str, str]) -> Workplace:
+    """Find project, interpreter, settings and endpoint. Raises `UsageError`."""
+    given = flags.get("project")
+    root = find_root(file, Path(str(given)) if given else None)
+    settings, warnings = load_settings(flags, environ, root)
+    python, found = find_python(root, settings.python, environ)
+    names = [name for weights in catalogue.catalogue() for name in (weights.name, weights.alias)]
+    endpoint = find_endpoint(settings, environ, embedded=names)
+    notes = (*warnings, *((endpoint.note,) if endpoint.note else ()))
+    return Workplace(Project(root, python, found), settings, endpoint, notes)
+
+
+def request_for(place: Workplace, mode: Mode, file: Path, qualname: str) -> RunRequest:
+    settings = place.settings
+    return RunRequest(
+        mode=mode,
+        file=file,
+        qualname=qualname,
+        project=place.project,
+        strategy=settings.strategy,
+        budget=settings.budget,
+        tests=settings.tests,
+        seed=settings.seed,
+        force=settings.force,
+        test_seconds=settings.test_seconds,
+        model_name=place.model_name,
+    )
+
+
+def open_run(place: Workplace, request: RunRequest, journal: Journal, model: Model | None = None) -> Run:
+    """A run that is journaled; `model` stands in for the endpoint (a replay).
+
+    Raises `TargetError` before anything is journaled.
+    """
+    calls = 0
+
+    def keep(answered: Answered) -> None:
+        nonlocal calls
+        calls += 1
+        text, usage, finish = answered.text, answered.usage, answered.finish or "stop"
+        journal.answer(
+            run.id, Answer(calls, answered.prompt, text, usage, finish, answered.seconds, answered.complete)
+        )
+
+    async def connect() -> Model:
+        inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
+        return RecordingModel(inner, keep)
+
+    tools = Tools(ColdRunner(place.project, cache_dir()), connect, place.endpoint.redact)
+    run = Run(request, tools)
+    run.id = journal.begin(_beginning(place, request, run.file.data))
+    return run
+
+
+async def connect_model(endpoint: Endpoint, seconds_left: Callable[[], float]) -> Model:
+    """The endpoint's model, or the embedded one, started if it does not run. Raises `ModelError`."""
+    # The openai package takes a third of a second to import: beside the tests, not before them.
+    client = await asyncio.to_thread(importlib.import_module, "flowmill.model.connecting")
+    model: Model = await client.connect_to(endpoint, seconds_left)
+    return model
+
+
+def _beginning(place: Workplace, request: RunRequest, source: bytes) -> Beginning:
+    options: dict[str, Json] = {
+        "tests": list(request.tests),
+        "seed": request.seed,
+        "force": request.force,
+        "max_seconds": request.budget.seconds,
+        "max_calls": request.budget.calls,
+        "max_tokens": request.budget.tokens,
+        "test_seconds": request.test_seconds,
+        "python": str(place.project.python),
+    }
+    return Beginning(
+        request.mode,
+        request.file,
+        request.qualname,
+        place.project.root,
+        request.model_name,
+        request.strategy,
+        source,
+        options,
+    )
