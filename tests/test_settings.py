@@ -225,7 +225,7 @@ def test_no_secret_is_ever_shown() -> None:
     "address", ["", "other.example", "ftp://x", "http://", "http://x:99999", "http://a b", 3]
 )
 def test_what_is_no_address_is_refused(address: object) -> None:
-    with pytest.raises(UsageError, match=r"^--base-url .*http"):
+    with pytest.raises(UsageError, match=r"^--base-url .*must be"):
         load_settings({"base_url": address}, {}, None)
 
 

@@ -15,6 +15,7 @@ from flowmill.events import Json
 from flowmill.journal import Answer, Journal
 from flowmill.journal.store import Beginning
 from flowmill.model.embedded import catalogue
+from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
 from flowmill.paths import cache_dir
 from flowmill.project.interpreter import find_python
@@ -22,7 +23,7 @@ from flowmill.project.root import find_root
 from flowmill.protocols import Model
 from flowmill.runner.cold import ColdRunner
 from flowmill.settings import Settings, load_settings
-from flowmill.shapes import Mode, Project
+from flowmill.shapes import Mode, ModelProfile, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Workplace:
         if self.endpoint.base_url is None:
             return embedded_weights(self.endpoint).name
         return self.endpoint.model or f"the model at {self.endpoint.shown_url}"
+
+    @property
+    def priced_profile(self) -> ModelProfile | None:
+        """What is known of the model's prices before it is asked anything; the embedded one costs nothing."""
+        name = self.endpoint.model
+        return profile_for(name) if name and self.endpoint.base_url else None
 
     def mask(self, text: str) -> str:
         """The text without the key: exact, so that code stays what it is."""
@@ -122,6 +129,7 @@ def _beginning(place: Workplace, request: RunRequest, source: bytes) -> Beginnin
         "max_tokens": request.budget.tokens,
         "test_seconds": request.test_seconds,
         "python": str(place.project.python),
+        "prices": _prices(place.priced_profile),
     }
     return Beginning(
         request.mode,
@@ -133,3 +141,10 @@ def _beginning(place: Workplace, request: RunRequest, source: bytes) -> Beginnin
         source,
         options,
     )
+
+
+def _prices(profile: ModelProfile | None) -> Json:
+    if profile is None or profile.price_prompt is None or profile.price_completion is None:
+        return None
+    cached = profile.price_prompt if profile.price_cached is None else profile.price_cached
+    return {"prompt": profile.price_prompt, "cached": cached, "completion": profile.price_completion}

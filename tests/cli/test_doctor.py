@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,7 +42,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(status: int, body: str, headers: dict[str, str] | None = None) -> Iterator[tuple[str, list[str]]]:
+def serving(
+    status: int, body: str, headers: dict[str, str] | None = None
+) -> Generator[tuple[str, list[str]]]:
     """A server that answers every GET alike; yields its address and what it was asked for, with which key."""
     asked: list[str] = []
 

@@ -119,6 +119,19 @@ def test_of_many_failing_tests_as_many_as_fit_are_shown() -> None:
     terminal.end()
 
 
+@pytest.mark.parametrize("height", [24, 45])
+def test_many_drafts_and_tests_leave_room_for_the_draft_being_written(height: int) -> None:
+    tale = RunTale(tests=MANY).start().outcomes(0, "pf" * 150)
+    for number in range(1, 21):
+        tale.draft(number, AFTER).outcomes(number, "pf" * 150).scored(number, "pf" * 150, best=number == 3)
+    terminal = Terminal(100, height)
+    terminal.tell(tale.stream(21, "```python\n" + AFTER))
+    frame = terminal.frame()
+    assert len(frame) < height
+    assert sum(line.startswith("│ ") for line in frame) >= 5
+    terminal.end()
+
+
 def test_of_many_drafts_the_baseline_the_best_and_the_newest_are_shown() -> None:
     tale = RunTale().start().outcomes(0, "ffff")
     for number in range(1, 31):

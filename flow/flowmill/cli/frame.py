@@ -60,8 +60,10 @@ class FramePainter:
             return []
         key = (id(story), story.changes, width, room)
         if self._table[0] != key:
-            lines = 1 if room < 16 else 2
-            rows = max(2, min(12, (room - 8) // lines))
+            # The draft keeps at least ten lines where there are that many; glyphs that do not fit wrap.
+            lines = 1 if room < 30 else 2
+            wraps = len(story.columns) > width // 2
+            rows = max(2, min(12, (room - 12) // (lines + wraps)))
             parts: list[RenderableType] = [paint.matrix(story, width, max_rows=rows, lines_a_row=lines)]
             parts += [paint.legend(story), Text()] if room >= 12 else [Text()]
             self._table = (key, self._draw(parts))

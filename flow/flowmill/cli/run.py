@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import get_args
 
@@ -44,9 +44,17 @@ def command(name: str, args: argparse.Namespace) -> int:
     mode: Mode = "repair" if name == "repair" else "generate"
     with Journal.open(redact=place.mask) as journal:
         run = open_run(place, request_for(place, mode, path, qualname), journal)
-        if journal.problem:
-            sys.stderr.write(f"flowmill: {journal.problem}\n")
-        return asyncio.run(follow(run, place, journal, args))
+        told = _tell(journal.problem, "")
+        code = asyncio.run(follow(run, place, journal, args))
+    _tell(journal.problem, told)
+    return code
+
+
+def _tell(problem: str, told: str) -> str:
+    """A journal that cannot be kept is one line, once."""
+    if problem and problem != told:
+        sys.stderr.write(f"flowmill: {problem}\n")
+    return problem
 
 
 async def follow(run: Run, place: Workplace, journal: Journal, args: argparse.Namespace) -> int:
@@ -54,14 +62,15 @@ async def follow(run: Run, place: Workplace, journal: Journal, args: argparse.Na
     status: Status = "failed"
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+        with suppress(NotImplementedError):  # Windows has no such handlers
             loop.add_signal_handler(number, run.cancel)
-    with choose_view(args.json, profile=None, meter=lambda: run.meter) as view:
-        async for record in run.records():
-            journal.append(record)
-            view.show(record)
-            if isinstance(record.event, RunFinished):
-                status = record.event.status
+    with choose_view(args.json, profile=place.priced_profile, meter=lambda: run.meter) as view:
+        async with aclosing(run.records()) as records:
+            async for record in records:
+                journal.append(record)
+                view.show(record)
+                if isinstance(record.event, RunFinished):
+                    status = record.event.status
         _write(run, view, place, args)
     return EXIT[status]
 

@@ -42,14 +42,16 @@ Found = tuple[Path, str, int]
 """File, name and line of a definition."""
 
 
-def referred(project: Project, file: SourceFile, function: Function, files: Files) -> tuple[str, ...]:
+def referred(
+    project: Project, file: SourceFile, function: Function, files: Files, seconds: float = SECONDS
+) -> tuple[str, ...]:
     """The source of what its annotations, body and docstring name, in that order, long ones cut."""
     places = list(dict.fromkeys(_places(file, function)))[:MOST_NAMES]
     if not places:
         return ()
-    search = _Search(project.root, file, places)
+    search = _Search(project.root, file, places, seconds)
     search.start()
-    search.join(SECONDS)
+    search.join(seconds)
     texts = (_text(found, files, file, function) for found in dict.fromkeys(search.found[:]))
     return tuple(dict.fromkeys(text for text in texts if text))[:MOST_DEFINITIONS]
 
@@ -72,13 +74,15 @@ class _Script(Protocol):
 class _Search(threading.Thread):
     """Asks jedi for one name after the other until the time is up; a thread, since one name may take long."""
 
-    def __init__(self, root: Path, file: SourceFile, places: list[Place]) -> None:
+    def __init__(self, root: Path, file: SourceFile, places: list[Place], seconds: float) -> None:
         super().__init__(name="flowmill-jedi", daemon=True)
         self.found: list[Found] = []
         self._root = root
         self._file = file
         self._places = places
-        self._until = time.monotonic() + SECONDS
+        self._until = time.monotonic() + seconds
+        # Jedi keeps parsed files on disk; they belong with what else we keep.
+        jedi.settings.cache_directory = str(cache_dir() / "jedi")
 
     def run(self) -> None:
         script = self._script()
@@ -90,7 +94,6 @@ class _Search(threading.Thread):
             self.found += self._asked(script, line, column)
 
     def _script(self) -> _Script | None:
-        jedi.settings.cache_directory = str(cache_dir() / "jedi")
         added = [str(self._root), str(self._root / "src")]
         try:
             return jedi.Script(
@@ -131,13 +134,19 @@ def _places(file: SourceFile, function: Function) -> Iterator[Place]:
 
 
 def _places_in(file: SourceFile, part: ast.AST, known: set[str]) -> Iterator[Place]:
+    """The first place of each name in a part, in the order in which they are written."""
+    offsets: dict[str, int] = {}
     for inner in ast.walk(part):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and inner.id not in known:
-            known.add(inner.id)
-            yield _place(file, file.span(inner)[0])
-        elif isinstance(inner, ast.Attribute) and inner.attr not in known and not inner.attr.startswith("__"):
-            known.add(inner.attr)
-            yield _place(file, file.span(inner)[1] - len(inner.attr))
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+            name, offset = inner.id, file.span(inner)[0]
+        elif isinstance(inner, ast.Attribute) and not inner.attr.startswith("__"):
+            name, offset = inner.attr, file.span(inner)[1] - len(inner.attr)
+        else:
+            continue
+        if name not in known:
+            offsets[name] = min(offset, offsets.get(name, offset))
+    known.update(offsets)
+    yield from (_place(file, offset) for offset in sorted(offsets.values()))
 
 
 def _places_of_words(file: SourceFile, function: Function, known: set[str]) -> Iterator[Place]:

@@ -51,7 +51,8 @@ def _source(root: Path, function: Function, test_id: str, files: Files) -> Itera
     node = _named(holder.body if holder else file.tree.body, name) if not classes or holder else None
     if node is not None:
         rank = 0 if _names_of(function) & names_in(node) else 1
-        yield rank, _with_company(root, file, node, chain, files)
+        classes_of_it = list(dict.fromkeys(one for one in (holder, *chain[-1:]) if one))
+        yield rank, _with_company(root, file, node, classes_of_it, files)
 
 
 def _names_of(function: Function) -> set[str]:
@@ -91,28 +92,26 @@ def _named(body: list[ast.stmt], name: str) -> Def | None:
     return found[-1] if found else None
 
 
-def _with_company(root: Path, file: SourceFile, node: Def, chain: list[ast.ClassDef], files: Files) -> str:
-    """The test with the short things it names; in its class, with the class's set-up."""
+def _with_company(root: Path, file: SourceFile, node: Def, classes: list[ast.ClassDef], files: Files) -> str:
+    """The test with the short things it names; in its class, with the class's set-up.
+
+    `classes` are the one that defines the test and the one that it is collected from.
+    """
+    company = _company(root, file, node, classes, files)
     text = whole(file, node)
-    setups: list[str] = []
-    if chain:
-        members = [
-            inner for inner in chain[-1].body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ]
+    if classes:
+        members = [inner for one in classes for inner in one.body if isinstance(inner, ast.FunctionDef)]
         setups = [whole(file, inner) for inner in members if inner.name in _SETUP and _is_short(inner)]
-    company = list(_company(root, file, node, chain, files))
-    if chain:
-        text = f"{class_line(chain[-1])}\n" + textwrap.indent("\n\n".join([*setups, text]), "    ")
+        text = f"{class_line(classes[-1])}\n" + textwrap.indent("\n\n".join([*setups, text]), "    ")
     return "\n\n".join([*company, text])
 
 
 def _company(
-    root: Path, file: SourceFile, node: Def, chain: list[ast.ClassDef], files: Files
+    root: Path, file: SourceFile, node: Def, classes: list[ast.ClassDef], files: Files
 ) -> Iterable[str]:
-    """Short fixtures, helpers and constants that the test names, and those that these name."""
+    """Short fixtures, helpers and constants that the test names."""
     wanted = names_in(node) | {argument.arg for argument in node.args.args} | _fixtures_used(node)
-    sources = [(file, chain[-1].body)] if chain else []
-    sources += [(file, file.tree.body)]
+    sources = [*((file, one.body) for one in reversed(classes)), (file, file.tree.body)]
     sources += [(conftest, conftest.tree.body) for conftest in _conftests(root, file.path, files)]
     shown: dict[str, str] = {}
     for source, body in sources:

@@ -65,10 +65,9 @@ def prompt_for(
     """The prompt of one stage; variables that its file names and that are missing here fail loudly."""
     name = task.function.name
     words = task_prefix(task) + "\n" + template(stage).render(name=name, **variables)
-    system = "system_prose" if prose else "system"
     stop = () if prose else (STOPS if prefill else ("\n```\n",))
     return Prompt(
-        messages=(Message("system", template(system).render()), Message("user", words.strip())),
+        messages=(Message("system", template("system").render()), Message("user", words.strip())),
         prefill=prefill if task.profile.prefills else "",
         temperature=temperature,
         top_p=task.profile.top_p if temperature else 1.0,

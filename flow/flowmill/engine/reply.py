@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flowmill.source import text as source_text
+
 FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n", re.M)
 CODE_START = re.compile(r"^[ \t]*(def |async def |class |import |from \w[\w.]* import |@)", re.M)
 PYTHON_TAGS = frozenset({"", "python", "py", "python3", "py3"})
@@ -74,7 +76,7 @@ def _variants(code: str) -> tuple[str, ...]:
 
 def parse(text: str) -> ast.Module | None:
     try:
-        return ast.parse(text)
+        return source_text.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ class Run:
             self._cancelled = True
             self._task.cancel()
 
-    async def records(self) -> AsyncIterator[Record]:
+    async def records(self) -> AsyncGenerator[Record, None]:
         """Every event, the last one `run.finished`. Raises `FlowmillError` after it if the run broke off."""
         self._task = asyncio.create_task(self._work())
         try:
@@ -117,15 +117,18 @@ class Run:
             0, None, self.function.source, self.file.data, "", baseline.suite.baseline, complete=True
         )
         self._board = Board(start, baseline.suite)
-        if _nothing_fails(start, baseline.suite) and not request.force:
-            emitter.note(
-                "nothing fails here: every test that reaches the function passes (--force rewrites it all the same)"
-            )
-            return "unchanged"
+        if _nothing_fails(start, baseline.suite):
+            if not request.force:
+                emitter.note(
+                    "nothing fails here: every test that reaches the function passes (--force rewrites it all the same)"
+                )
+                return "unchanged"
+            # The user wants another body, so the one that is there sets no mark to beat.
+            self._board = Board(replace(start, results={}), replace(baseline.suite, was_stub=True))
         assert self._model is not None
         with emitter.stage("model"):
             model = await self._model
-        task = self._task_of(model.profile)
+        task = await self._task_of(model.profile)
         judge = self._judge_of(task)
         desk = Desk(task, model, self.meter, emitter)
         if not self._board.suite.counting and not self._board.suite.open_ended:
@@ -133,13 +136,15 @@ class Run:
         await self._search(desk, judge, baseline)
         return self._status()
 
-    def _task_of(self, profile: ModelProfile) -> Task:
+    async def _task_of(self, profile: ModelProfile) -> Task:
         """Gather what prompts need, hold some tests back, and fit the rest to the model's context."""
         board, request = self._board, self.request
         assert board is not None
         suite = board.suite
         with self._emitter.stage("context"):
-            full = gather(request.project, self.file, self.function, suite.tests, request.buffers)
+            full = await asyncio.to_thread(
+                gather, request.project, self.file, self.function, suite.tests, request.buffers
+            )
             held = {function_of(i) for i in hold_back([t.id for t in full.tests])}
             shown = replace(full, tests=tuple(t for t in full.tests if function_of(t.id) not in held))
             limit = (
@@ -218,17 +223,7 @@ class Run:
         """Emit the last event, with the best draft that there is."""
         board = self._board
         best = _closest(board) if board is not None else None
-        evidence = Evidence({}, {}, {})
-        if board is not None:
-            ids = board.suite.counting | board.suite.doctests
-            shown = best or board.baseline
-            after_ids = frozenset(shown.results) if board.suite.open_ended else ids
-            held = board.suite.held_back
-            evidence = Evidence(
-                counts(board.baseline.results, ids),
-                counts(shown.results, after_ids),
-                counts(shown.results, held),
-            )
+        evidence = _evidence(board, best) if board is not None else Evidence({}, {}, {})
         if best is not None and best.candidate is not None:
             improved = status in ("verified", "improved")
             draft = best.candidate.draft
@@ -276,6 +271,17 @@ def _siblings(function: Function, file: SourceFile) -> frozenset[str]:
 
 def _nothing_fails(start: Verdict, suite: Suite) -> bool:
     return not suite.was_stub and is_green(start, suite)
+
+
+def _evidence(board: Board, best: Verdict | None) -> Evidence:
+    suite = board.suite
+    ids = suite.counting | suite.doctests
+    now = best.results if best else suite.baseline
+    return Evidence(
+        counts(suite.baseline, ids),
+        counts(now, frozenset(now) if suite.open_ended else ids),
+        counts(now, suite.held_back),
+    )
 
 
 def _closest(board: Board) -> Verdict | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flowmill.project.modules import module_name
 from flowmill.project.pytest_config import PytestConfig, is_environment
-from flowmill.project.references import Imports, Refs, read_imports, read_refs
+from flowmill.project.references import Imports, Refs, read_imports, read_refs, walk
 from flowmill.project.source import Sources
 from flowmill.project.testfile import parse
 from flowmill.project.wanted import Fit, Wanted, definitions, wanted_for
@@ -65,7 +65,7 @@ def _naming(tree: ast.Module, imports: Imports, wanted: Wanted, module: str = ""
         ):
             names = (
                 leaf.id
-                for leaf in ast.walk(node)
+                for leaf in walk(node)
                 if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)
             )
             yield from (Wanted(module, name) for name in names)

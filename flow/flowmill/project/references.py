@@ -6,10 +6,17 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from flowmill.project.pyproject import as_list
+
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """`names` may be local definitions, `dotted` are resolved through imports, `attributes` came after a dot."""
+    """`names` may be local definitions, `attributes` came after a dot, `dotted` are resolved through imports.
+
+    Of `a.b.c` all of `a`, `a.b` and `a.b.c` are in `dotted`, so that a lookup need not take names apart.
+    """
 
     names: frozenset[str] = frozenset()
     dotted: frozenset[str] = frozenset()
@@ -45,7 +52,7 @@ def read_imports(tree: ast.AST, module: str, *, is_package: bool = False) -> Imp
     modules: set[str] = set()
     stars: list[str] = []
     package = module if is_package else module.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for item in node.names:
                 modules.add(item.name)
@@ -69,7 +76,7 @@ def read_refs(nodes: Iterable[ast.AST], imports: Imports) -> Refs:
     names: set[str] = set()
     dotted: set[str] = set()
     attributes: set[str] = set()
-    for node in _walk_all(nodes):
+    for node in (below for above in nodes for below in walk(above)):
         if isinstance(node, ast.Name):
             names.add(node.id)
             dotted.update(_resolved(node.id, (), imports))
@@ -87,9 +94,28 @@ def read_refs(nodes: Iterable[ast.AST], imports: Imports) -> Refs:
     return Refs(frozenset(names), frozenset(dotted), frozenset(attributes))
 
 
-def _walk_all(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    for node in nodes:
-        yield from ast.walk(node)
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and everything below it, in no order that is promised; twice as fast as `ast.walk`."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        values: Iterable[object] = vars(node).values()
+        for value in values:
+            if isinstance(value, ast.AST):
+                pending.append(value)
+            elif type(value) is list:
+                pending.extend(item for item in as_list(value) if isinstance(item, ast.AST))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement at any depth: imports stand nowhere else, and most nodes are expressions."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        for name in BLOCKS:
+            pending.extend(item for item in as_list(getattr(node, name, None)) if isinstance(item, ast.AST))
 
 
 def _source(node: ast.ImportFrom, package: str) -> str:

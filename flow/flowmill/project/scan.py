@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from flowmill.project.source import Sources
 from flowmill.project.testfile import TestFile, TestNode, parse, read_test_file
 from flowmill.project.wanted import Fit, Wanted
 
-PARSE_BYTES = 3_000_000
-"""About three seconds of parsing; files beyond it still count as whole files."""
+PARSE_BYTES = 1_500_000
+"""One or two seconds of work; files beyond it still count as whole files."""
 IMPORT_LINE = re.compile(rb"^[ \t]*(?:from|import)\b.*$", re.MULTILINE)
 
 
@@ -27,11 +28,14 @@ class Hit:
     file: str
     id: str
     rank: int
+    distance: int
+    """Folders between the test's file and the function's."""
     length: int
 
-    def order(self, name: str) -> tuple[int, bool, int, str]:
-        """Sorts the most specific and then the shortest first."""
-        return self.rank, name.lower() not in self.id.rpartition("::")[2].lower(), self.length, self.id
+    def order(self, name: str) -> tuple[int, bool, int, int, str]:
+        """Sorts the most specific, then the nearest, then the shortest first."""
+        unnamed = name.lower() not in self.id.rpartition("::")[2].lower()
+        return self.rank, unnamed, self.distance, self.length, self.id
 
 
 @dataclass(slots=True)
@@ -39,12 +43,14 @@ class Scan:
     """Searches `files`; what was read and parsed is kept for the next search of the same selection."""
 
     root: Path
+    file: Path
     files: Sequence[Path]
     config: PytestConfig
     sources: Sources
     wanted: Wanted
     unparsed: set[Path] = field(default_factory=set[Path])
     _parsed: dict[Path, TestFile | None] = field(default_factory=dict[Path, TestFile | None])
+    _reached: dict[tuple[Path, str], Refs] = field(default_factory=dict[tuple[Path, str], Refs])
     _spent: int = 0
 
     def hits(self, wanted: Sequence[Wanted], least: Fit) -> list[Hit]:
@@ -52,10 +58,11 @@ class Scan:
         if not wanted:
             return []
         words = frozenset[str]().union(*(each.spelled for each in wanted))
+        fixtures = _Fixtures(wanted)
         found: list[Hit] = []
         for path in self._likely_first(self.files, words):
             conftests = self._conftests(path)
-            spelled = words | {name for each in conftests for name in _fixtures(each, wanted)}
+            spelled = words | {name for each in conftests for name in fixtures.of(each)}
             if not _pattern(spelled).search(self.sources.read(path)):
                 continue
             parsed = self._parse(path)
@@ -94,7 +101,10 @@ class Scan:
             if max(each.fit(test.own) for each in wanted) is Fit.STRONG:
                 yield self._hit(path, test, 0)
                 continue
-            everything = parsed.reach(test.own | test.around | always, conftests)
+            key = (path, test.id)
+            if key not in self._reached:
+                self._reached[key] = parsed.reach(test.own | test.around | always, conftests)
+            everything = self._reached[key]
             fit = max(each.fit(everything) for each in wanted)
             if fit is Fit.STRONG:
                 yield self._hit(path, test, 1)
@@ -103,7 +113,7 @@ class Scan:
 
     def _hit(self, path: Path, test: TestNode, rank: int) -> Hit:
         file = self._relative(path)
-        return Hit(file, f"{file}::{test.id}", rank, test.length)
+        return Hit(file, f"{file}::{test.id}", rank, self._distance(path), test.length)
 
     def _parse(self, path: Path) -> TestFile | None:
         if path not in self._parsed:
@@ -137,11 +147,15 @@ class Scan:
         names = {*words, self.wanted.module.rpartition(".")[2]}
         spelled = _pattern(words)
 
-        def order(path: Path) -> tuple[bool, int, Path]:
+        def order(path: Path) -> tuple[bool, int, int, Path]:
             named = any(name.lower() in path.stem.lower() for name in names)
-            return not named, -len(spelled.findall(self.sources.read(path))), path
+            return not named, self._distance(path), -len(spelled.findall(self.sources.read(path))), path
 
         return sorted(files, key=order)
+
+    def _distance(self, path: Path) -> int:
+        shared = os.path.commonpath([path, self.file])
+        return len(path.parts) + len(self.file.parts) - 2 * len(Path(shared).parts)
 
     def _label(self) -> str:
         return self.wanted.name or min(self.wanted.owners)
@@ -150,11 +164,22 @@ class Scan:
         return path.relative_to(self.root).as_posix()
 
 
-def _fixtures(conftest: TestFile, wanted: Sequence[Wanted]) -> Iterable[str]:
-    """The fixtures and helpers of a conftest that name one of `wanted`: a test may name only them."""
-    for name, refs in conftest.units.items():
-        if max(each.fit(conftest.reach(refs)) for each in wanted) is Fit.STRONG:
-            yield name
+class _Fixtures:
+    """The fixtures and helpers of conftests that name one of `wanted`: a test may name only them."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._wanted = wanted
+        self._known: dict[int, frozenset[str]] = {}
+
+    def of(self, conftest: TestFile) -> frozenset[str]:
+        if id(conftest) not in self._known:  # the scan keeps every parsed file, so no id is used twice
+            self._known[id(conftest)] = frozenset(
+                name for name, refs in conftest.units.items() if self._named(conftest.reach(refs))
+            )
+        return self._known[id(conftest)]
+
+    def _named(self, refs: Refs) -> bool:
+        return any(each.fit(refs) is Fit.STRONG for each in self._wanted)
 
 
 def _pattern(words: Iterable[str]) -> re.Pattern[bytes]:

@@ -93,7 +93,7 @@ def _static(work: _Work) -> tuple[list[Tier], str]:
     near = callers_in_module(tree, wanted) if tree else []
     far = callers_in_package(work.root, work.file, wanted, work.sources, work.config)
     files = collectable_files(work.config) or uncollected_files(work.config)
-    scan = Scan(work.root, files, work.config, work.sources, wanted)
+    scan = Scan(work.root, work.file, files, work.config, work.sources, wanted)
     named = scan.hits([wanted], Fit.STRONG)
     through = scan.hits([*near, *far], Fit.STRONG)
     if tree and not named and not through:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flowmill.project.pytest_config import PytestConfig
-from flowmill.project.references import Imports, Refs, read_imports, read_refs
+from flowmill.project.references import Imports, Refs, read_imports, read_refs, walk
 from flowmill.project.wanted import Definition, definitions
 
 SETUP = frozenset({
@@ -99,8 +99,19 @@ class _Reader:
     config: PytestConfig
     classes: Mapping[str, ast.ClassDef]
 
+    known: dict[ast.AST, Refs] = field(default_factory=dict[ast.AST, Refs])
+
     def refs(self, nodes: Iterable[ast.AST]) -> Refs:
-        return read_refs(nodes, self.imports)
+        """What the nodes refer to; a class is walked through its members, each of which is walked once."""
+        return Refs.union(self._one(node) for node in nodes)
+
+    def _one(self, node: ast.AST) -> Refs:
+        if node not in self.known:
+            parts = isinstance(node, ast.ClassDef)
+            self.known[node] = (
+                self.refs(ast.iter_child_nodes(node)) if parts else read_refs([node], self.imports)
+            )
+        return self.known[node]
 
     def data(self, scope: ast.AST) -> Iterator[tuple[str, Refs]]:
         """The assignments of a scope by name, and its bare statements as "": calls, appends, marks."""
@@ -110,7 +121,7 @@ class _Reader:
             refs = self.refs([node])
             names = {
                 leaf.id
-                for leaf in ast.walk(node)
+                for leaf in walk(node)
                 if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)
             }
             for name in names or {""}:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from flowmill.project.references import Refs
 
@@ -41,13 +42,12 @@ class Wanted:
     def fit(self, refs: Refs) -> Fit:
         """How surely these references, resolved through the imports of their files, mean this function."""
         if not self.owners:
-            return max(self._fit_function(refs), Fit.WEAK if self.name in refs.attributes else Fit.NONE)
-        owner = any(self._is_ours(dotted, owner) for dotted in refs.dotted for owner in self.owners)
-        if not self.name:
-            return Fit.STRONG if owner else Fit.NONE
-        if self.name not in refs.attributes:
+            return self._fit_function(refs)
+        if self.name and self.name not in refs.attributes:
             return Fit.NONE
-        return Fit.STRONG if owner else Fit.WEAK
+        if not refs.dotted.isdisjoint(_spellings(self.module, self.owners)):
+            return Fit.STRONG
+        return Fit.WEAK if self.name else Fit.NONE
 
     def imported_by(self, modules: frozenset[str]) -> bool:
         """Whether a file with these imports imports anything of the module's package."""
@@ -55,23 +55,19 @@ class Wanted:
         return any(module == top or module.startswith(f"{top}.") for module in modules)
 
     def _fit_function(self, refs: Refs) -> Fit:
-        hits = [dotted for dotted in refs.dotted if self.name in dotted.split(".")]
-        if any(self._is_ours(dotted, self.name) for dotted in hits):
+        if not refs.dotted.isdisjoint(_spellings(self.module, frozenset({self.name}))):
             return Fit.STRONG
-        return Fit.WEAK if any(self.imported_by(frozenset({dotted})) for dotted in hits) else Fit.NONE
-
-    def _is_ours(self, dotted: str, name: str) -> bool:
-        """`pkg.name` and `pkg.mod.name` mean `name` of `pkg.mod`, for a package re-exports what it holds."""
-        parts = dotted.split(".")
-        return any(
-            part == name and place and is_around(".".join(parts[:place]), self.module)
-            for place, part in enumerate(parts)
-        )
+        start, end = self.module.partition(".")[0] + ".", f".{self.name}"
+        elsewhere = any(dotted.endswith(end) and dotted.startswith(start) for dotted in refs.dotted)
+        return Fit.WEAK if elsewhere or self.name in refs.attributes else Fit.NONE
 
 
-def is_around(package: str, module: str) -> bool:
-    """Whether `package` is the module or a package that holds it."""
-    return module == package or module.startswith(f"{package}.")
+@lru_cache(maxsize=256)
+def _spellings(module: str, names: frozenset[str]) -> frozenset[str]:
+    """`pkg.name` and `pkg.mod.name` both mean `name` of `pkg.mod`, for a package re-exports what it holds."""
+    parts = module.split(".")
+    around = (".".join(parts[: place + 1]) for place in range(len(parts)))
+    return frozenset(f"{package}.{name}" for package in around for name in names)
 
 
 def wanted_for(module: str, tree: ast.Module | None, qualname: str) -> Wanted:

@@ -935,7 +935,9 @@ class Reporter:
         yield
         if not self.channel.mine():
             os._exit(0)
-        self.finish(int(exitstatus))
+        # What is wrong with its usage is told by pytest itself, later.
+        if exitstatus != pytest.ExitCode.USAGE_ERROR:
+            self.finish(int(exitstatus))
 
     def finish(self, status: int) -> None:
         """Say that it is over and leave at once: unwinding pytest takes longer than many a run."""

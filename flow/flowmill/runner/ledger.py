@@ -179,7 +179,9 @@ class Ledger:
     def finished(self, returncode: int | None, output: str, now: float) -> list[RunnerMessage]:
         """The present process said that it finished: see whether that is all there was to do."""
         if self._running is not None and self.remaining():
-            return self._lose("crashed", self._aborted or "pytest was stopped while this test ran", output, now)
+            return self._lose(
+                "crashed", self._aborted or "pytest was stopped while this test ran", output, now
+            )
         self.open = False
         if self._status == 4 and not self._broken:
             self.stop("usage", _usage(output))
@@ -263,10 +265,10 @@ def _last_line(output: str) -> str:
 
 
 def _usage(output: str) -> str:
-    """pytest's own words for wrong usage: its ERROR lines, else the last line."""
-    errors = [
-        line.strip().removeprefix("ERROR: ")
-        for line in output.splitlines()
-        if "rror: " in line or line.startswith("ERROR")
+    """pytest's own words for wrong usage: what its lines with "error" say, else the last line."""
+    lines = [line.strip().removeprefix("ERROR: ") for line in output.splitlines()]
+    said = [line.rpartition("error: ")[2] for line in lines if "error: " in line]
+    errors = said or [
+        line for line, raw in zip(lines, output.splitlines(), strict=True) if raw.startswith("ERROR: ")
     ]
     return "; ".join(errors[:2])[:500] or _last_line(output) or "pytest refused its arguments"

@@ -11,7 +11,6 @@ import asyncio
 import os
 import re
 import secrets
-import signal
 import subprocess
 import tempfile
 import threading
@@ -22,8 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from flowmill.errors import ProjectError
+from flowmill.runner.family import TOKEN, kill_family
 
-TOKEN = "FLOWMILL_RUN"
 RESULTS = "FLOWMILL_RESULTS"
 LINE_BYTES = 256 * 1024
 _SECRET = re.compile(
@@ -286,63 +285,3 @@ async def run_to_end(
     async with spawn(command, cwd=cwd, env=env, stdin=stdin, output_bytes=output_bytes) as process:
         returncode = await process.settle(timeout)
         return Finished(returncode, process.output.text())
-
-
-# ------------------------------------------------------------------ ending a family of processes
-def kill_family(pid: int, token: str) -> None:
-    """SIGKILL the process group of `pid`, its descendants and whatever carries `token`, until none is new."""
-    killed: set[int] = set()
-    for _ in range(50):
-        # Looked up before killing: an orphan is handed to init and its line of descent is lost.
-        victims = family(pid, token) - killed
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        for victim in victims:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(victim, signal.SIGKILL)
-        if not victims:
-            return
-        killed |= victims
-
-
-def family(pid: int, token: str) -> set[int]:
-    """The living processes that descend from `pid` or carry `token`; empty where there is no /proc."""
-    parents: dict[int, int] = {}
-    found: set[int] = set()
-    needle = f"{TOKEN}={token}".encode()
-    for entry in _processes():
-        state, parent = _stat(entry)
-        if state in ("", "Z", "X"):
-            continue
-        parents[entry] = parent
-        if needle in _environ(entry):
-            found.add(entry)
-    grown = {pid} & parents.keys()
-    while grown:
-        found |= grown
-        grown = {child for child, parent in parents.items() if parent in found and child not in found}
-    return found - {os.getpid()}
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-
-
-def _stat(pid: int) -> tuple[str, int]:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return "", 0
-    # The name in parentheses may hold spaces and parentheses itself.
-    state, parent = text.rpartition(")")[2].split()[:2]
-    return state, int(parent)
-
-
-def _environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""

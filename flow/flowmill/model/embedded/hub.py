@@ -38,12 +38,12 @@ class Hub:
         host = urllib.parse.urlsplit(url).hostname or ""
         if not _via_proxy(url) and not _resolves(host, self.patience):
             raise SourceFailed(f"{host} cannot be found")
-        idle = 0
+        idle, began = 0, part.size
         while not part.complete:
             before = part.size
             problem = self._read(part, url, host)
             idle = 0 if part.size > before else idle + 1
-            if idle and (before == 0 or idle >= ATTEMPTS):
+            if idle and (part.size == began or idle >= ATTEMPTS):
                 raise SourceFailed(f"{host}: {problem}")
 
     def _read(self, part: Part, url: str, host: str) -> str:
@@ -62,8 +62,6 @@ class Hub:
         except urllib.error.URLError as error:
             return f"cannot be reached ({error.reason})"
         except (OSError, http.client.HTTPException) as error:
-            if part.path.exists() and isinstance(error, OSError) and error.filename:
-                raise
             return f"the connection broke ({error or type(error).__name__})"
         return "the file ended early"
 

@@ -31,7 +31,7 @@ def _cgroup_folders(root: Path) -> list[tuple[Path, Path, str]]:
     except OSError:
         return folders
     for line in lines:
-        controllers, path = (line.split(":", 2) + ["", ""])[1:3]
+        controllers, path = [*line.split(":", 2), "", ""][1:3]
         if controllers == "":
             folders.append((mount, mount / path.lstrip("/"), "memory.max"))
         elif "memory" in controllers.split(","):

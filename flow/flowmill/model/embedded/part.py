@@ -34,7 +34,11 @@ class Part:
         self._progress = progress
         self._digest = hashlib.sha256()
         self._file = path.open("a+b")
-        self.cut(min(os.fstat(self._file.fileno()).st_size, total))
+        try:
+            self.cut(min(os.fstat(self._file.fileno()).st_size, total))
+        except OSError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Part:
         return self
@@ -69,12 +73,7 @@ class Part:
             self._file.write(data)
             self._file.flush()
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ModelError(
-                    f"the disk of {self.path.parent} is full; free {_rest(self)} there, or move the cache "
-                    "with FLOWMILL_CACHE_DIR, and pull again: it goes on where it stopped"
-                ) from error
-            raise
+            raise unwritable(self, error) from error
         self._digest.update(data)
         self.size += len(data)
         self._progress(self.size, self.total, source)
@@ -84,5 +83,15 @@ class Part:
         self._progress(min(self.size + extra, self.total), self.total, source)
 
 
-def _rest(part: Part) -> str:
-    return f"{(part.total - part.size) / 1e9:.1f} GB"
+def unwritable(part: Part, error: OSError) -> ModelError:
+    """The one line for a write that the system refused."""
+    where = part.path.parent
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"cannot write {part.path}: {error.strerror}; move the cache with FLOWMILL_CACHE_DIR"
+        )
+    rest = (part.total - part.size) / 1e9
+    return ModelError(
+        f"the disk of {where} is full; free {rest:.1f} GB there, or move the cache with FLOWMILL_CACHE_DIR",
+        hint="Pull again then: it goes on where it stopped.",
+    )

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 @contextmanager
-def _engine(order: GuardOrder, place: MeetingPlace) -> Iterator[subprocess.Popen[bytes]]:
+def _engine(order: GuardOrder, place: MeetingPlace) -> Generator[subprocess.Popen[bytes]]:
     """The engine's process, gone for certain at the end."""
     log = place.open_log()
     os.dup2(log, 2)

@@ -1,0 +1,302 @@
+"""Whole runs with a scripted model and a scripted runner: the order of events, limits, failures, cancel."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from flowmill.engine.request import RunRequest, Tools
+from flowmill.engine.run import Run
+from flowmill.errors import ModelError, ProjectError
+from flowmill.events import (
+    DraftScored,
+    Event,
+    Note,
+    RunFinished,
+    RunStarted,
+    Stage,
+    TestReported,
+    TestsSelected,
+)
+from flowmill.model.scripted import Answer, ScriptedModel
+from flowmill.protocols import Model
+from flowmill.runner.scripted import ScriptedRunner
+from flowmill.shapes import (
+    Budget,
+    Mode,
+    ModelProfile,
+    Project,
+    RunEnd,
+    StrategyName,
+    TestOrder,
+    TestResult,
+)
+
+CASES = {
+    "test_m.py::test_one": (1, 2),
+    "test_m.py::test_two": (2, 4),
+    "test_m.py::test_three": (5, 10),
+    "test_m.py::test_four": (0, 0),
+}
+TESTS = "from m import twice\n" + "".join(
+    f"\ndef {i.split('::')[1]}():\n    assert twice({n}) == {want}\n" for i, (n, want) in CASES.items()
+)
+STUB = 'def twice(n):\n    """Twice the number."""\n    raise NotImplementedError\n'
+WRONG = STUB.replace("raise NotImplementedError", "return n + 2")
+
+
+def evaluate(order: TestOrder, path: Path) -> Sequence[TestResult]:
+    """Run the cases for real on the overlay's code, or on the file's."""
+    source = order.overlay.get(path, path.read_bytes()).decode()
+    names: dict[str, Callable[[int], object]] = {}
+    exec(compile(ast.parse(source), "m.py", "exec"), names)
+    results: list[TestResult] = []
+    for test, (n, want) in CASES.items():
+        try:
+            got = names["twice"](n)
+            fine, message = got == want, f"assert {got} == {want}"
+        except Exception as error:
+            fine, message = False, type(error).__name__
+        results.append(TestResult(test, "passed" if fine else "failed", 0.01, "" if fine else message))
+    return results
+
+
+def answer(expression: str) -> str:
+    return f"```python\ndef twice(n):\n    return {expression}\n```"
+
+
+class Stand:
+    """A tiny project, a scripted model, and what a run on them said."""
+
+    def __init__(
+        self, folder: Path, source: str, answers: Sequence[str | Exception | Answer], **model: object
+    ) -> None:
+        (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+        self.file = folder / "m.py"
+        self.file.write_text(source)
+        (folder / "test_m.py").write_text(TESTS)
+        self.folder = folder
+        self.model = ScriptedModel(answers, ModelProfile("scripted", reflects=bool(model.get("reflects"))))
+        self.runner = ScriptedRunner(lambda order: evaluate(order, self.file))
+        self.events: list[Event] = []
+
+    def run(
+        self,
+        mode: Mode = "generate",
+        *,
+        strategy: StrategyName = "flow",
+        budget: Budget | None = None,
+        force: bool = False,
+    ) -> Run:
+        project = Project(self.folder, Path("python"), "here")
+        request = RunRequest(
+            mode, self.file, "twice", project, strategy, budget or Budget(30, 6, 50_000, 5), force=force
+        )
+        return Run(request, Tools(self.runner, self._connect), "r1")
+
+    async def _connect(self) -> Model:
+        return self.model
+
+    async def follow(self, run: Run) -> RunFinished:
+        async with aclosing(run.records()) as records:
+            async for record in records:
+                self.events.append(record.event)
+        last = self.events[-1]
+        assert isinstance(last, RunFinished)
+        return last
+
+    @property
+    def notes(self) -> str:
+        return "\n".join(e.text for e in self.events if isinstance(e, Note))
+
+
+async def test_a_stub_is_written_and_the_events_come_in_order(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("n + 1"), answer("n * 2")])
+    run = stand.run()
+    end = await stand.follow(run)
+    assert end.status == "verified"
+    assert end.best == 2
+    assert end.evidence.before == {"failed": 4}
+    assert end.evidence.after == {"passed": 4}
+    assert end.evidence.held_back == {"passed": 1}
+    assert "+    return n * 2" in end.diff
+    kinds = [type(e) for e in stand.events if not isinstance(e, (Stage, Note))]
+    assert kinds[:2] == [RunStarted, TestsSelected]
+    assert kinds[2:6] == [TestReported] * 4
+    assert run.result is not None
+    assert run.result.data == STUB.replace("raise NotImplementedError", "return n * 2").encode()
+    assert stand.runner.closed
+    assert stand.file.read_text() == STUB
+
+
+async def test_scores_name_the_best_so_far(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("n + 1"), answer("n + 2"), answer("7"), answer("2 * n")])
+    await stand.follow(stand.run())
+    scored = [e for e in stand.events if isinstance(e, DraftScored)]
+    assert [(s.draft, s.passed, s.best) for s in scored] == [
+        (1, 1, True),
+        (2, 1, False),
+        (3, 0, False),
+        (4, 4, True),
+    ]
+
+
+async def test_nothing_fails_is_refused_without_force(tmp_path: Path) -> None:
+    good = STUB.replace("raise NotImplementedError", "return n * 2")
+    stand = Stand(tmp_path, good, [answer("n + n")])
+    end = await stand.follow(stand.run("repair"))
+    assert end.status == "unchanged"
+    assert "nothing fails here" in stand.notes
+    assert stand.model.prompts == []
+    forced = Stand(tmp_path, good, [answer("n + n")])
+    end = await forced.follow(forced.run("repair", force=True, budget=Budget(30, 1)))
+    assert (end.status, end.evidence.before) == ("verified", {"passed": 4})
+
+
+async def test_a_repair_shows_the_failing_case_and_the_body(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, WRONG, [answer("n * 2")])
+    end = await stand.follow(stand.run("repair"))
+    assert end.status == "verified"
+    assert end.evidence.before == {"failed": 3, "passed": 1}
+    prompt = stand.model.prompts[0].messages[-1].text
+    assert "return n + 2" in prompt
+    assert "assert 3 == 2" in prompt
+
+
+async def test_what_is_held_back_is_in_no_prompt_until_it_is_all_that_fails(tmp_path: Path) -> None:
+    first = Stand(tmp_path, STUB, [answer("n + 1")])
+    await first.follow(first.run(strategy="direct"))
+    hidden = [i for i in CASES if i.split("::")[1] not in first.model.prompts[0].messages[-1].text]
+    assert len(hidden) == 1
+    n = CASES[hidden[0]][0]
+    stand = Stand(tmp_path, STUB, [answer(f"n * 2 if n != {n} else -{k}") for k in range(1, 7)])
+    end = await stand.follow(stand.run())
+    assert f"is now shown {hidden[0].split('::')[1]}" in stand.notes
+    assert end.status == "improved"
+    assert end.evidence.held_back == {}
+    texts = [p.messages[-1].text for p in stand.model.prompts]
+    assert hidden[0].split("::")[1] not in texts[0]
+    assert any(hidden[0].split("::")[1] in text for text in texts)
+
+
+async def test_the_limit_of_calls_ends_a_run_with_the_best_draft(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer(f"n + {k}") for k in range(1, 9)])
+    end = await stand.follow(stand.run(budget=Budget(30, 3)))
+    assert (end.status, end.calls) == ("improved", 3)
+    assert "--max-calls" in stand.notes
+
+
+async def test_answers_without_news_end_a_run(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("-1 - n")] * 9)
+    end = await stand.follow(stand.run(budget=Budget(30, 9, 50_000, 3)))
+    assert end.status == "failed"
+    assert "no new evidence" in stand.notes
+    assert "same as draft 1" in stand.notes
+    assert end.best == 1, "the draft that came closest is shown all the same"
+
+
+async def test_a_model_that_fails_midway_leaves_the_best_draft(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("n + 1"), ModelError("http://x answers 500")])
+    run = stand.run()
+    with pytest.raises(ModelError):
+        await stand.follow(run)
+    end = stand.events[-1]
+    assert isinstance(end, RunFinished)
+    assert (end.status, end.best) == ("improved", 1)
+
+
+async def test_a_project_whose_tests_cannot_run(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [])
+    stand.runner = ScriptedRunner(
+        lambda _: (), fault=lambda _: RunEnd("no_pytest", "pytest is not installed")
+    )
+    with pytest.raises(ProjectError, match="pytest is not installed"):
+        await stand.follow(stand.run())
+    assert isinstance(stand.events[-1], RunFinished)
+
+
+async def test_cancel_while_the_model_streams(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    stand = Stand(tmp_path, STUB, [Answer(("```python\n", "def twice(n):\n"), gates={1: gate})])
+    run = stand.run()
+    async for record in run.records():
+        stand.events.append(record.event)
+        if record.event.type == "draft.delta":
+            run.cancel()
+    end = stand.events[-1]
+    assert isinstance(end, RunFinished)
+    assert end.status == "cancelled"
+    assert stand.runner.closed
+    assert stand.model.closed
+
+
+async def test_a_reader_that_leaves_ends_the_run(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    stand = Stand(tmp_path, STUB, [Answer(("```python\n",), gates={0: gate})])
+    run = stand.run()
+    async with aclosing(run.records()) as records:
+        async for record in records:
+            if record.event.type == "test":
+                break
+    assert stand.runner.closed
+
+
+async def test_a_large_model_reflects_first(tmp_path: Path) -> None:
+    ideas = "1. Multiply by two.\n2. Add it to itself.\n3. Shift left."
+    stand = Stand(tmp_path, STUB, ["It doubles.", ideas, answer("n * 2")], reflects=True)
+    end = await stand.follow(stand.run())
+    assert (end.status, end.best) == ("verified", 1)
+    assert [e.name for e in stand.events if isinstance(e, Stage) and e.state == "started"] == [
+        "tests", "model", "context", "drafts", "reflect", "ideas", "confirm",
+    ]  # fmt: skip
+    assert "Multiply by two." in stand.model.prompts[2].messages[-1].text
+    texts = ["".join(m.text for m in p.messages) for p in stand.model.prompts]
+    shared = os.path.commonprefix(texts)
+    assert shared.endswith('"""Twice the number."""\n```\n\n'), "every prompt of a run begins alike"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "answers", "calls"),
+    [
+        ("direct", [answer("n * 2")], 1),
+        ("sample", [answer("n + 1"), answer("n * 2")], 2),
+        (
+            "alphacodium",
+            [
+                "- doubles",
+                "because",
+                "1. add\n2. multiply\n3. shift",
+                "2, 1, 3",
+                "```python\nassert twice(3) == 6\n```",
+                answer("n + 1"),
+                answer("n * 2"),
+            ],
+            7,
+        ),
+    ],
+)
+async def test_the_yardsticks(tmp_path: Path, strategy: StrategyName, answers: list[str], calls: int) -> None:
+    stand = Stand(tmp_path, STUB, answers)
+    end = await stand.follow(stand.run(strategy=strategy, budget=Budget(30, calls)))
+    assert (end.status, end.calls) == ("verified", calls)
+
+
+async def test_direct_asks_once(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("n + 1"), answer("n * 2")])
+    end = await stand.follow(stand.run(strategy="direct"))
+    assert (end.status, end.calls) == ("improved", 1)
+
+
+async def test_a_draft_that_names_the_test_framework_is_shown_and_not_run(tmp_path: Path) -> None:
+    cheat = "```python\nimport pytest\ndef twice(n):\n    pytest.skip('no')\n    return 1\n```"
+    stand = Stand(tmp_path, STUB, [cheat, answer("n * 2")])
+    end = await stand.follow(stand.run())
+    assert (end.status, end.best) == ("verified", 2)
+    assert "not trusted" in stand.notes
+    assert not [e for e in stand.events if isinstance(e, TestReported) and e.draft == 1]

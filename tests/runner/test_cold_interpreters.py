@@ -1,0 +1,68 @@
+"""Interpreters that are missing, bare, broken, or of another version."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from doubles.runs import QUICK, TinyProject
+from flowmill.shapes import TestOrder
+
+TESTS = {
+    "mod.py": "def f():\n    '''\n    >>> f()\n    1\n    '''\n    return 1\n",
+    "test_a.py": "import mod\ndef test_a(): assert mod.f() == 1\n",
+}
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+
+
+async def test_no_interpreter(tmp_path: Path) -> None:
+    tiny = TinyProject(tmp_path, TESTS, python="/no/such/python")
+    told = await tiny.run(TestOrder({}, limits=QUICK))
+    assert told.end.problem == "no_python"
+    assert told.end.detail == "/no/such/python cannot be started: No such file or directory"
+
+
+async def test_something_that_is_no_interpreter(tmp_path: Path) -> None:
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho pyenv: version not installed >&2\nexit 127\n")
+    fake.chmod(0o755)
+    tiny = TinyProject(tmp_path, TESTS, python=str(fake))
+    told = await tiny.run(TestOrder({}, limits=QUICK))
+    assert told.end.problem == "no_python"
+    assert told.end.detail == f"{fake} cannot run: pyenv: version not installed"
+
+
+async def test_an_interpreter_without_pytest(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = tmp_path / "bare" / "bin" / "python"
+    tiny = TinyProject(tmp_path, TESTS, python=str(python))
+    told = await tiny.run(TestOrder({}, limits=QUICK))
+    assert told.end.problem == "no_pytest"
+    assert told.end.detail == f"pytest is not installed in {python}: {python} -m pip install pytest"
+
+
+def with_pytest(version: str) -> str | None:
+    """An interpreter of that version here that has pytest."""
+    if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
+        return sys.executable
+    for python in sorted(PYENV.glob(f"{version}.*/bin/python")):
+        if subprocess.run([python, "-c", "import pytest"], capture_output=True, check=False).returncode == 0:
+            return str(python)
+    return None
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"])
+async def test_every_version(tmp_path: Path, version: str) -> None:
+    python = with_pytest(version)
+    if python is None:
+        pytest.skip(f"no Python {version} with pytest here")
+    tiny = TinyProject(tmp_path, TESTS, python=python)
+    f = tiny.target("mod.py", "f")
+    told = await tiny.run(TestOrder({}, doctest=f, trace=f, limits=QUICK))
+    assert told.outcomes == {"test_a": "passed", "mod.f": "passed"}
+    assert told.end.reached == {"test_a.py::test_a", "mod.py::mod.f"}

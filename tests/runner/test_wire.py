@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flowmill.runner import wire
+
+RESULT: dict[str, object] = {
+    "k": "test",
+    "id": "t.py::a",
+    "outcome": "passed",
+    "seconds": 0.5,
+    "message": "",
+    "details": "",
+    "reached": True,
+    "everywhere": False,
+}
+
+
+def line(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def test_a_result() -> None:
+    assert wire.parse(line(**RESULT)) == wire.Result("t.py::a", "passed", 0.5, "", "", True, False)
+
+
+def test_texts_are_cut() -> None:
+    parsed = wire.parse(
+        line(**(RESULT | {"message": "m" * 9999 + "\nsecond", "details": "d" * 99999 + "end"}))
+    )
+    assert isinstance(parsed, wire.Result)
+    assert len(parsed.message) == wire.MESSAGE_CHARS
+    assert len(parsed.details) == wire.DETAIL_CHARS
+    assert parsed.details.endswith("end")
+
+
+def test_a_message_is_one_line() -> None:
+    parsed = wire.parse(line(**(RESULT | {"message": "one\ntwo"})))
+    assert isinstance(parsed, wire.Result)
+    assert parsed.message == "one"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        line(k="exec"),
+        line(k=1),
+        line(k="item", id="a", trust="absolute"),
+        line(k="item", id=3, trust="project"),
+        line(k="finish", status="0"),
+        line(k="finish", status=True),
+        line(k="collected", missing="x", traced=True),
+        line(**(RESULT | {"outcome": "verified"})),
+        line(**(RESULT | {"seconds": -1})),
+        line(**(RESULT | {"seconds": float("nan")})),
+        line(**(RESULT | {"seconds": True})),
+        line(**(RESULT | {"reached": 1})),
+    ],
+    ids=range(17),
+)
+def test_what_we_never_write_is_refused(raw: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.parse(raw)
