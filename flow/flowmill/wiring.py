@@ -17,6 +17,7 @@ from flowmill.journal.store import Beginning
 from flowmill.model.embedded import catalogue
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
+from flowmill.model.redact import url_secrets
 from flowmill.paths import cache_dir
 from flowmill.project.interpreter import find_python
 from flowmill.project.root import find_root
@@ -48,8 +49,10 @@ class Workplace:
         return profile_for(name) if name and self.endpoint.base_url else None
 
     def mask(self, text: str) -> str:
-        """The text without the key: exact, so that code stays what it is."""
-        return text.replace(self.endpoint.api_key, "***") if self.endpoint.api_key else text
+        """The text without the key and the address's password: exact, so that code stays what it is."""
+        for secret in (self.endpoint.api_key or "", *url_secrets(self.endpoint.base_url or "")):
+            text = text.replace(secret, "***") if secret else text
+        return text
 
 
 def embedded_weights(endpoint: Endpoint) -> catalogue.Weights:
@@ -62,7 +65,8 @@ def open_workplace(file: Path | None, flags: Mapping[str, object], environ: Mapp
     given = flags.get("project")
     root = find_root(file, Path(str(given)) if given else None)
     settings, warnings = load_settings(flags, environ, root)
-    python, found = find_python(root, settings.python, environ)
+    given_from = settings.sources.get("python", "--python")
+    python, found = find_python(root, settings.python, environ, given_from=given_from)
     names = [name for weights in catalogue.catalogue() for name in (weights.name, weights.alias)]
     endpoint = find_endpoint(settings, environ, embedded=names)
     notes = (*warnings, *((endpoint.note,) if endpoint.note else ()))

@@ -42,10 +42,9 @@ def _attempt(cases: CaseSet, case: Case, row: Row, conditions: Conditions, folde
     project = folder / "project"
     target = cases.build(case, project)
     before, stub = _stamps(project), cases.read(target)
-    row = _act(cases, case, row, conditions, target)
+    row = _act(cases, case, row, conditions, project)
     touched = sorted(name for name, _ in before.items() ^ _stamps(project).items())
-    name = target.relative_to(project).as_posix()
-    row = replace(row, touched=tuple(dict.fromkeys(n for n in touched if n != name))[:10])
+    row = replace(row, touched=tuple(dict.fromkeys(name for name in touched if name != case.file))[:10])
     if row.broken:
         return row
     try:
@@ -61,15 +60,14 @@ def _attempt(cases: CaseSet, case: Case, row: Row, conditions: Conditions, folde
     return replace(row, solved=judged.solved, visible=visible, why=judged.why)
 
 
-def _act(cases: CaseSet, case: Case, row: Row, conditions: Conditions, target: Path) -> Row:
+def _act(cases: CaseSet, case: Case, row: Row, conditions: Conditions, project: Path) -> Row:
     """Let the strategy work on the project."""
+    target = project / case.file
     if row.strategy == NULL:
         return replace(row, code=1)
     if row.strategy == ORACLE:
-        original = cases.build(case, target.parents[len(Path(case.data["file"]).parts)] / "original", "original")
-        shutil.copyfile(original, target)
+        shutil.copyfile(cases.build(case, project.parent / "original", "original"), target)
         return replace(row, code=0, claimed=True)
-    project = target.parents[len(Path(case.data["file"]).parts) - 1]
     arguments = [cases.mode, f"{target}::{case.qualname}", "--json", "--apply", *conditions.options]
     arguments += ["--python", conditions.python, "--project", str(project), "--strategy", row.strategy]
     arguments += ["--max-seconds", str(conditions.seconds), "--seed", str(row.seed)]

@@ -51,6 +51,11 @@ class Case:
         return str(self.data["qualname"])
 
     @property
+    def file(self) -> str:
+        """The target's file, relative to the project."""
+        return str(self.data["file"])
+
+    @property
     def hidden(self) -> tuple[str, ...]:
         """Files of tests that only the judge has."""
         return tuple(self.data.get("hidden_test_files", ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -31,19 +32,24 @@ def main(argv: Sequence[str]) -> int:
     if args.target is None:
         if argv[0] == "generate":
             raise UsageError("generate needs a function: flowmill generate FILE::QUALNAME")
-        raise UsageError("repair needs a function: flowmill repair FILE::QUALNAME")
-    return command(argv[0], args)
-
-
-def command(name: str, args: argparse.Namespace) -> int:
+        code: int = importlib.import_module("flowmill.cli.repair_all").repair_all(args)
+        return code
     file, qualname = parse_target(args.target)
     path = Path(os.path.abspath(file))
     place = open_workplace(path, vars(args), os.environ)
+    tell_warnings(place)
+    return execute(place, "repair" if argv[0] == "repair" else "generate", path, qualname, args)
+
+
+def tell_warnings(place: Workplace) -> None:
     for warning in place.warnings:
         sys.stderr.write(f"flowmill: {warning}\n")
-    mode: Mode = "repair" if name == "repair" else "generate"
+
+
+def execute(place: Workplace, mode: Mode, file: Path, qualname: str, args: argparse.Namespace) -> int:
+    """One run, shown and journaled; the result is the exit code."""
     with Journal.open(redact=place.mask) as journal:
-        run = open_run(place, request_for(place, mode, path, qualname), journal)
+        run = open_run(place, request_for(place, mode, file, qualname), journal)
         told = _tell(journal.problem, "")
         code = asyncio.run(follow(run, place, journal, args))
     _tell(journal.problem, told)
