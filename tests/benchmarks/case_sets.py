@@ -37,7 +37,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One function of one project. `place` is where the whole set lists it."""
+    """One function of one project. `place` is its rank in a fixed random order of the whole set."""
 
     place: int
     data: JsonObject
@@ -76,7 +76,9 @@ class CaseSet:
         self.mode = "repair" if name in _REPAIRED else "generate"
         self._library = _library(bench)
         self._manifest: JsonObject = self._library.load(manifest)
-        self.cases = [Case(place, data) for place, data in enumerate(self._manifest["cases"])]
+        listed: list[JsonObject] = self._manifest["cases"]
+        ranks = {name: rank for rank, name in enumerate(sorted((case["id"] for case in listed), key=_digest))}
+        self.cases = [Case(ranks[data["id"]], data) for data in listed]
 
     def choose(self, ids: Sequence[str], sample: int | None, limit: int | None) -> list[Case]:
         """Those asked for; a sample is the beginning of a fixed order, so that a larger one contains it."""
@@ -85,7 +87,7 @@ class CaseSet:
             raise BenchError(f"no case {unknown[0]!r} in this set")
         cases = [case for case in self.cases if not ids or case.id in ids]
         if sample is not None:
-            cases = sorted(cases, key=lambda case: hashlib.sha256(case.id.encode()).digest())[:sample]
+            cases = sorted(cases, key=lambda case: case.place)[:sample]
         return cases[:limit]
 
     def build(self, case: Case, folder: Path, state: Literal["case", "original"] = "case") -> Path:
@@ -127,6 +129,10 @@ def bench_folder(given: str | None) -> Path:
     if not folder:
         raise BenchError("where is the benchmark? Give --bench DIR or set FLOWMILL_BENCH")
     return Path(folder).absolute()
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
 
 
 def _library(bench: Path) -> ModuleType:

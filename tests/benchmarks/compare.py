@@ -19,8 +19,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -51,37 +53,59 @@ class Step:
 def main() -> int:
     args = parser().parse_args()
     try:
-        rows = list(read(args.out)) if args.table else run(args)
+        rows, stopped = (_stored(args), False) if args.table else run(args)
     except (BenchError, FlowmillError) as error:
         hint = getattr(error, "hint", "")
         sys.stderr.write(f"compare: {error}\n" + (f"  {hint}\n" if hint else ""))
         return 2
     kept = {row.key: row for row in rows}
     print(report(list(kept.values()), markdown=args.markdown, by_case=args.cases))
-    return 0
+    if stopped:
+        return 130
+    return 1 if any(row.broken for row in kept.values()) else 0
 
 
-def run(args: argparse.Namespace) -> list[Row]:
-    """Make the attempts that are missing; the rows of all that were asked for, made now or earlier."""
+def _stored(args: argparse.Namespace) -> list[Row]:
+    if args.out is None:
+        raise BenchError("--table shows a file: name it with --out")
+    return [row for row in read(args.out) if row.case.startswith(f"{args.set}/")]
+
+
+def run(args: argparse.Namespace) -> tuple[list[Row], bool]:
+    """Make the attempts that are missing; the rows of all that were asked for, made now or earlier.
+
+    The second value says whether Ctrl-C ended it before its time.
+    """
     cases = CaseSet(bench_folder(args.bench), args.set, args.half)
     chosen = cases.choose(args.ids, args.sample, args.limit)
     store = Store(args.out)
     embedded = args.base_url == EMBEDDED
     weights = catalogue.find(args.model) if args.model and embedded else catalogue.default_model()
     model = weights.name if embedded else args.model or "served"
-    options = _options(args, model)
-    steps = plan(chosen, args, model, f"{args.max_seconds:g} s {' '.join(options[2:])}".strip())
+    limits = _limits(args)
+    steps = plan(chosen, args, model, f"{args.max_seconds:g} s {' '.join(limits)}".strip())
     _same_limits(store, steps)
     missing = [step for step in steps if not store.done(step.row.key)]
-    conditions = Conditions(str(Path(args.python).absolute()), args.max_seconds, options)
+    named = ["--model", model] if embedded or args.model else []
+    options = ("--base-url", args.base_url, *named, *limits)
+    conditions = Conditions(_interpreter(args.python), args.max_seconds, options)
     asks = any(step.row.strategy not in (NULL, ORACLE) for step in missing)
-    with contextlib.suppress(KeyboardInterrupt), held(weights if embedded and asks and not args.cold else None):
+    with held(weights if embedded and asks and not args.cold else None):
+        stopped = _make(missing, cases, conditions, store)
+    wanted = {step.row.key for step in steps}
+    return [row for key, row in store.rows.items() if key in wanted], stopped
+
+
+def _make(missing: Sequence[Step], cases: CaseSet, conditions: Conditions, store: Store) -> bool:
+    """Make the attempts, each kept as soon as it is judged; was it stopped by Ctrl-C?"""
+    try:
         for number, step in enumerate(missing, 1):
             row = attempt(cases, step.case, step.row, conditions)
             store.add(row)
             _tell(f"{number}/{len(missing)}", row)
-    wanted = {step.row.key for step in steps}
-    return [row for key, row in store.rows.items() if key in wanted]
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def plan(cases: Sequence[Case], args: argparse.Namespace, model: str, limits: str) -> list[Step]:
@@ -99,7 +123,7 @@ def plan(cases: Sequence[Case], args: argparse.Namespace, model: str, limits: st
 
 
 @contextlib.contextmanager
-def held(weights: catalogue.Weights | None) -> Iterator[None]:
+def held(weights: catalogue.Weights | None) -> Generator[None, None, None]:
     """Keep the embedded model's server up meanwhile, so that each command joins it; None: nothing to keep."""
     if weights is None:
         yield
@@ -111,25 +135,32 @@ def held(weights: catalogue.Weights | None) -> Iterator[None]:
         asyncio.run(server.aclose())
 
 
-def _options(args: argparse.Namespace, model: str) -> tuple[str, ...]:
-    """What every command gets besides its target; the address comes first."""
-    options = ["--base-url", args.base_url]
-    options += ["--model", model] if args.model or args.base_url == EMBEDDED else []
-    options += ["--max-calls", str(args.max_calls)] if args.max_calls else []
+def _limits(args: argparse.Namespace) -> list[str]:
+    """What every command gets besides the model and the seconds."""
+    options = ["--max-calls", str(args.max_calls)] if args.max_calls else []
     options += ["--max-tokens", str(args.max_tokens)] if args.max_tokens else []
-    return tuple(options + (["--allow-unverified"] if args.allow_unverified else []))
+    return [*options, "--allow-unverified"] if args.allow_unverified else options
 
 
 def _same_limits(store: Store, steps: Sequence[Step]) -> None:
     """A table must not mix budgets."""
-    for step in steps:
-        old = store.rows.get(step.row.key)
-        if old is not None and old.limits != step.row.limits:
-            raise BenchError(f"the file holds attempts with the limits {old.limits!r}: take another --out")
+    for limits in {row.limits for row in store.rows.values()} - {step.row.limits for step in steps}:
+        raise BenchError(f"the file of --out holds attempts with other limits ({limits}): name another file")
+
+
+def _interpreter(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise BenchError(
+            f"no interpreter {name}; --python names one that has the packages that the tests need"
+        )
+    return os.path.abspath(found)
 
 
 def _tell(place: str, row: Row) -> None:
-    word = "broken" if row.broken else "solved" if row.solved else "FALSE SUCCESS" if row.claimed else "unsolved"
+    word = (
+        "broken" if row.broken else "solved" if row.solved else "FALSE SUCCESS" if row.claimed else "unsolved"
+    )
     sys.stderr.write(
         f"{place}  {row.case}  {row.strategy}: {word}, {row.calls} calls, {row.seconds:.1f} s"
         f"  {row.broken or row.why}\n"
@@ -144,8 +175,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--bench", metavar="DIR", help="the benchmark's folder (or $FLOWMILL_BENCH)")
     p.add_argument("--half", default="open", help="the benchmark's subfolder with the sets (default: open)")
     p.add_argument("--strategies", type=_names, default=list(get_args(StrategyName)), metavar="A,B")
-    p.add_argument("--out", type=Path, metavar="FILE", help="JSON lines, one per attempt; goes on where it stopped")
-    p.add_argument("--python", default=sys.executable, metavar="PY", help="has the packages that the tests need")
+    p.add_argument(
+        "--out", type=Path, metavar="FILE", help="JSON lines, one per attempt; goes on where it stopped"
+    )
+    p.add_argument(
+        "--python", default=sys.executable, metavar="PY", help="has the packages that the tests need"
+    )
     which = p.add_argument_group("which cases")
     which.add_argument("--ids", nargs="+", default=[], metavar="ID")
     which.add_argument("--sample", type=int, metavar="N", help="N of them, by a fixed hash order")
@@ -159,7 +194,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--max-tokens", type=int, metavar="N")
     how.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="N")
     how.add_argument("--repeats", type=int, default=1, metavar="N", help="each seed so many times")
-    how.add_argument("--allow-unverified", action="store_true", help="judge results that are merely better, too")
+    how.add_argument(
+        "--allow-unverified", action="store_true", help="judge results that are merely better, too"
+    )
     shown = p.add_argument_group("what is shown")
     shown.add_argument("--table", action="store_true", help="run nothing: the table of the whole --out file")
     shown.add_argument("--cases", action="store_true", help="case by case, too")
@@ -171,7 +208,9 @@ def _names(text: str) -> list[str]:
     names = [name for name in text.split(",") if name]
     wrong = [name for name in names if name not in STRATEGIES]
     if wrong or not names:
-        raise argparse.ArgumentTypeError(f"{', '.join(wrong) or 'nothing'}: choose from {','.join(STRATEGIES)}")
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(wrong) or 'nothing'}: choose from {','.join(STRATEGIES)}"
+        )
     return names
 
 

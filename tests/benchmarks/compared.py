@@ -25,17 +25,19 @@ HEAD = (
     "overhead",
     "visible - hidden",
 )
+ORDER = "direct sample alphacodium flow null oracle"
 LEGEND = """\
 solved: the judge's word in a clean copy; claimed: exit code 0; false: claimed, not solved; unable: no run came
-about. calls and tokens: means per attempt; cached: share of the prompt tokens; seconds: the whole command;
-overhead: share of the run outside model and tests; visible - hidden: in points."""
+about. calls and tokens: means per attempt, as the run tells them (a call that was broken off has no count);
+cached: share of the prompt tokens; seconds: the whole command; overhead: share of the run outside model and
+tests; visible - hidden: in points."""
 
 
 def report(rows: Sequence[Row], *, markdown: bool = False, by_case: bool = False) -> str:
     """Everything, as one text. Broken attempts are counted and left out."""
     good = [row for row in rows if not row.broken]
     if not good:
-        return "no attempts"
+        return "\n".join(["no attempts", *_warnings(rows)])
     parts = [conditions(good), "", table(good, markdown=markdown), "", LEGEND]
     compared = comparisons(good, markdown=markdown)
     if compared:
@@ -65,7 +67,9 @@ def table(rows: Sequence[Row], *, markdown: bool = False) -> str:
 
 def comparisons(rows: Sequence[Row], *, markdown: bool = False) -> str:
     """McNemar's exact test for each pair of strategies; empty if there is only one."""
-    solved = {name: {row.key[:1] + row.key[2:]: row.solved for row in _of(rows, name)} for name in _strategies(rows)}
+    solved = {
+        name: {row.key[:1] + row.key[2:]: row.solved for row in _of(rows, name)} for name in _strategies(rows)
+    }
     body: list[list[str]] = []
     for first, second in combinations(solved, 2):
         found = pairs(solved[first], solved[second])
@@ -117,10 +121,16 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
     touched = [row for row in rows if row.touched]
     found: list[str] = []
     if broken:
-        found += ["", f"{len(broken)} attempts broke and are left out; run again to repeat them. The last one:"]
+        found += [
+            "",
+            f"{len(broken)} attempts broke and are left out; run again to repeat them. The last one:",
+        ]
         found.append(f"  {broken[-1].case} with {broken[-1].strategy}: {broken[-1].broken}")
     if touched:
-        found += ["", f"{len(touched)} attempts changed other files of the project, as {touched[-1].case} with"]
+        found += [
+            "",
+            f"{len(touched)} attempts changed other files of the project, as {touched[-1].case} with",
+        ]
         found.append(f"  {touched[-1].strategy}: {', '.join(touched[-1].touched[:5])}")
     return found
 
@@ -130,7 +140,8 @@ def _several(values: Iterable[str]) -> str:
 
 
 def _strategies(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row.strategy for row in rows))
+    """In one order whatever the file's: the yardsticks first."""
+    return sorted({row.strategy for row in rows}, key=lambda name: (ORDER.find(name) % len(ORDER), name))
 
 
 def _of(rows: Sequence[Row], strategy: str) -> list[Row]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rows import Row
+
+Attempt = TypeVar("Attempt", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def summary(rows: Sequence[Row]) -> Summary:
     )
 
 
-def pairs(first: Mapping[object, bool], second: Mapping[object, bool]) -> Pairs:
+def pairs(first: Mapping[Attempt, bool], second: Mapping[Attempt, bool]) -> Pairs:
     """Compare two strategies, each given as attempt → solved."""
     shared = [(first[key], second[key]) for key in first if key in second]
     one, other = shared.count((True, False)), shared.count((False, True))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from doubles.contract import check_events
+from doubles.openai_server import FakeOpenAI
 from doubles.runs import alive, tree
 
 KEY = "sk-e2e-9f8e7d6c5b4a39281706"
@@ -56,11 +57,14 @@ class Ended:
 class Running:
     """A command that runs."""
 
-    def __init__(self, home: Flowmill, process: asyncio.subprocess.Process, args: Sequence[str]) -> None:
-        self._home = home
+    def __init__(
+        self, root: Path, process: asyncio.subprocess.Process, args: Sequence[str], scratch: Path
+    ) -> None:
+        self._root = root
         self._process = process
         self._args = args
-        self._before = tree(home.root)
+        self._scratch = scratch
+        self._before = tree(root)
         self._lines: list[bytes] = []
         self._peak = 0
         assert process.stderr is not None
@@ -74,21 +78,28 @@ class Running:
                 return event
         raise AssertionError(f"it ended without {kind} {fields}: {(await self._errors).decode()}")
 
-    def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+    async def until_line(self, start: str) -> str:
+        """Read lines until one begins so."""
+        while line := (await self._line()).decode():
+            if line.startswith(start):
+                return line
+        raise AssertionError(f"it ended without {start!r}: {(await self._errors).decode()}")
+
+    def send(self, number: signal.Signals) -> None:
+        """SIGINT is what Ctrl-C does."""
+        self._process.send_signal(number)
 
     async def end(self) -> Ended:
         """Wait for the end, and check what must hold of every command that has ended."""
         while await self._line():
             pass
         code = await self._process.wait()
-        left = self._home.processes()
+        left = self._others()
         out, err = b"".join(self._lines).decode(), (await self._errors).decode()
-        after = tree(self._home.root)
+        after = tree(self._root)
         changed = {name for name, _ in self._before.items() ^ after.items()}
         assert left == [], "processes were left behind"
-        assert list(self._home.scratch.iterdir()) == [], "scratch files were left behind"
+        assert list(self._scratch.iterdir()) == [], "scratch files were left behind"
         assert "Traceback" not in err, err
         assert KEY not in out + err
         if "--apply" not in self._args:
@@ -108,26 +119,35 @@ class Running:
         """End whatever is still there: a test that failed must not leave it."""
         if self._process.returncode is None:
             self._process.kill()
-        for pid in self._home.processes():
+        for pid in self._others():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         await self._process.wait()
         await asyncio.wait({self._errors})
 
+    def _others(self) -> list[int]:
+        """Every living process that the command started, at whatever remove; Linux only."""
+        # Its scratch folder is in the environment of all of them and of nobody else.
+        needle = f"{MARK}={self._scratch}".encode()
+        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if pid != self._process.pid and needle in _environ(pid) and alive(pid)]
+
 
 class Flowmill:
-    """The command for one project: its own cache, home and scratch folder, and a model at `base_url`."""
+    """The command for the project in `folder/project`, with a scripted model."""
 
-    def __init__(self, folder: Path, base_url: str, *, environ: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, server: FakeOpenAI, cache: Path) -> None:
         self.root = folder / "project"
-        self.cache = folder / "cache"
-        self.scratch = folder / "scratch"
-        self.base_url = base_url
+        self._folder = folder
+        self.server = server
+        self.base_url = server.base_url
+        self.cache = cache
+        """Shared by many tests: compiled once, pytest starts several times as fast."""
         self.wrapper: tuple[str, ...] = ()
         """Words before the command, such as a program that lowers its rights."""
-        self._mark = secrets.token_hex(8)
-        self._environ = environ or {}
-        self.scratch.mkdir(exist_ok=True)
+
+    def read(self, file: str) -> bytes:
+        return (self.root / file).read_bytes()
 
     async def run(self, *args: str) -> Ended:
         async with self.start(*args) as running:
@@ -136,41 +156,39 @@ class Flowmill:
     @asynccontextmanager
     async def start(self, *args: str) -> AsyncGenerator[Running]:
         """`args` begin with generate or repair; the model, its address and the interpreter are added."""
+        scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=self._folder))
         more = ("--model", "scripted", "--base-url", self.base_url)
         given = ("--python", sys.executable) if "--python" not in args else ()
         process = await asyncio.create_subprocess_exec(
             *self.wrapper, sys.executable, "-m", "flowmill", *args, *more, *given,
             cwd=self.root,
-            env=self._environment(),
+            env=self._environment(scratch),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 24,
         )  # fmt: skip
-        running = Running(self, process, args)
+        running = Running(self.root, process, args, scratch)
         try:
             yield running
         finally:
             await running.kill()
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, scratch: Path) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
         return {
             **kept,
             "HOME": str(self.root.parent),
-            "TMPDIR": str(self.scratch),
+            "TMPDIR": str(scratch),
             "FLOWMILL_CACHE_DIR": str(self.cache),
             "FLOWMILL_CONFIG_DIR": str(self.root.parent / "config"),
             "FLOWMILL_API_KEY": KEY,
-            MARK: self._mark,
-            **self._environ,
+            MARK: str(scratch),
         }
 
-    def processes(self) -> list[int]:
-        """Every living process that a command of ours started, at whatever remove; Linux only."""
-        needle = f"{MARK}={self._mark}".encode()
-        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-        return [pid for pid in pids if needle in _environ(pid) and alive(pid)]
+
+Scripted = Callable[..., Awaitable[Flowmill]]
+"""What the fixture `scripted` is: `await scripted(*answers)` gives the command with such a model."""
 
 
 def _matches(event: Event, kind: str, fields: dict[str, object]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 CALC = '''\
@@ -90,7 +90,6 @@ class Case:
     files: Mapping[str, str | bytes]
     stub: bytes = STUB.encode()
     solved: bytes = ADDS.encode()
-    options: tuple[str, ...] = field(default=())
 
     @property
     def file(self) -> str:
@@ -222,13 +221,5 @@ CASES: dict[str, Case] = {
             "pytest.ini": "[pytest]\naddopts = --doctest-modules\n",
             "calc.py": CALC.replace("both.", "both.\n\n    >>> add(1, 2)\n    3\n    "),
         },
-    ),
-    "--tests": Case(
-        "calc.py::add",
-        HALF,
-        CALC_FILES,
-        STUB.encode(),
-        b"    return abs(a) + abs(b)\n",
-        ("--tests", "test_calc.py::test_small", "--tests", "test_calc.py::test_pairs[2-3-5]"),
     ),
 }

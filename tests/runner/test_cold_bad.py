@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import select
 import sys
 import time
 from contextlib import aclosing
@@ -210,3 +213,41 @@ def test_left_out(): pass
     tiny = TinyProject(tmp_path, {"test_e.py": tests})
     told = await tiny.run(TestOrder({}, limits=QUICK))
     assert told.outcomes == {"test_env": "passed", "test_path": "passed", "test_stdin": "passed"}
+
+
+ORPHAN = """
+import asyncio, sys
+from pathlib import Path
+from flowmill.runner.cold import ColdRunner
+from flowmill.shapes import Project, TestOrder
+
+async def main():
+    async for _ in ColdRunner(Project(Path(sys.argv[1]), Path(sys.executable), ""), Path(sys.argv[2])).run(TestOrder({})):
+        pass
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death")
+async def test_the_tests_die_with_us(tmp_path: Path) -> None:
+    tests = f"""
+import os, time
+def test_hangs():
+    with open({str(tmp_path / "pid")!r}, "w") as pipe:
+        pipe.write(str(os.getpid()))
+    time.sleep(600)
+"""
+    tiny = TinyProject(tmp_path, {"test_p.py": tests})
+    os.mkfifo(tmp_path / "pid")
+    command = [sys.executable, "-c", ORPHAN, str(tiny.root), str(tmp_path / "cache")]
+    # Killed like this it cannot remove its scratch folder, so that lies in ours.
+    ours = await asyncio.create_subprocess_exec(*command, env=os.environ | {"TMPDIR": str(tmp_path)})
+    child = int(await asyncio.to_thread((tmp_path / "pid").read_text))
+    death = os.pidfd_open(child)
+    ours.kill()
+    await ours.wait()
+    readable, _, _ = await asyncio.to_thread(select.select, [death], [], [], 10.0)
+    os.close(death)
+    assert readable
+    assert not alive(child)

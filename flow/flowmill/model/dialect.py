@@ -37,6 +37,8 @@ def dialect_of(profile: ModelProfile, server: ServerKind) -> Dialect:
         dropped |= {"temperature", "top_p"}
     if server not in ("vllm", "unknown"):  # The others take the trailing message alone.
         dropped |= set(_CONTINUE)
+    if server not in ("embedded", "llamacpp"):
+        dropped.add("return_progress")
     newer = is_reasoning(profile.name) and server in ("hosted", "unknown")
     limit_name = "max_completion_tokens" if newer else "max_tokens"
     return Dialect(frozenset(dropped), limit_name, folds_prefill=not profile.prefills)
@@ -51,6 +53,8 @@ def request_body(prompt: Prompt, model: str, dialect: Dialect) -> dict[str, obje
         "top_p": prompt.top_p,
         "seed": prompt.seed,
         "stream_options": {"include_usage": True},
+        # llama.cpp notices a closed stream only when it writes: this makes it write while it reads a prompt.
+        "return_progress": True,
     }
     if prompt.stop:
         optional["stop"] = list(prompt.stop)

@@ -51,6 +51,7 @@ except ImportError as _missing:
 MADE = "flowmill::made"
 DETAIL_CHARS = 6_000
 KEPT_OUTPUT = 256 * 1024
+PROFILED_CALLS = 1_000_000
 FILE_BYTES = 512 * 1024 * 1024
 Hook = Generator[None, Any, None]
 
@@ -366,6 +367,7 @@ class Watch:
         self._same: dict[str, bool] = {}
         self.reached = self.everywhere = self.shared = False
         self.test_runs = False
+        self._calls = 0
 
     def _here(self, filename: str) -> bool:
         if filename not in self._same:
@@ -396,7 +398,7 @@ class Watch:
         monitoring: Any = getattr(sys, "monitoring", None)
         if monitoring is None:
             threading.setprofile(self._called)
-            sys.setprofile(self._called)
+            self.resume()
             return True
         free = [tool for tool in (4, 3) if monitoring.get_tool(tool) is None]
         if free:
@@ -412,12 +414,23 @@ class Watch:
         return cast(Any, sys).monitoring.DISABLE
 
     def _called(self, frame: types.FrameType, event: str, arg: object) -> None:
-        if event == "call" and self.is_target(frame.f_code):
+        if event != "call":
+            return
+        self._calls += 1
+        code = frame.f_code
+        if code.co_name == self._name and self.is_target(code):
             self.hit()
+            sys.setprofile(None)
+        elif self._calls > PROFILED_CALLS:
+            sys.setprofile(None)
+
+    def begin_test(self) -> None:
+        self.reached, self.test_runs, self._calls = False, True, 0
 
     def resume(self) -> None:
-        """A test that profiled something took our place; take it back."""
-        if not hasattr(sys, "monitoring") and sys.getprofile() is None:
+        """Profile on, unless there is nothing more to learn in this test; below 3.12 it costs time."""
+        known = self.reached or self.everywhere or self._calls > PROFILED_CALLS
+        if not hasattr(sys, "monitoring") and not known and sys.getprofile() is None:
             sys.setprofile(self._called)
 
     def went_through(self, error: BaseException | None) -> bool:
@@ -777,11 +790,10 @@ class Reporter:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_load_initial_conftests(self) -> Hook:
         outcome: Any = yield
-        if outcome.excinfo is not None and "Conftest" in outcome.excinfo[0].__name__:
-            error = outcome.excinfo[1]
-            self._tell_broken(
-                os.path.relpath(str(getattr(error, "path", "conftest.py"))), error.__cause__ or error
-            )
+        error = None if outcome.excinfo is None else outcome.excinfo[1]
+        if error is not None and not isinstance(error, pytest.UsageError):
+            path = getattr(error, "path", None)
+            self._tell_broken("" if path is None else os.path.relpath(str(path)), error.__cause__ or error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -840,8 +852,7 @@ class Reporter:
         self.records[item.nodeid] = Record()
         self.channel.send("start", id=self._id(item.nodeid))
         if self.watch is not None:
-            self.watch.reached = False
-            self.watch.test_runs = True
+            self.watch.begin_test()
         yield
         if self.watch is not None:
             self.watch.test_runs = False

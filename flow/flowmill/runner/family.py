@@ -13,10 +13,14 @@ from pathlib import Path
 
 TOKEN = "FLOWMILL_RUN"
 """The environment variable that marks a process of ours; each run has a value of its own."""
+_DEAD = ("", "Z", "X")
 
 
-def kill_family(pid: int, token: str) -> None:
-    """SIGKILL the process group of `pid`, its descendants and whatever carries `token`, until none is new."""
+def kill_family(pid: int, token: str) -> frozenset[int]:
+    """SIGKILL the process group of `pid`, its descendants and whatever carries `token`, until none is new.
+
+    Gives those it found; they may take a moment to be gone, see `living`.
+    """
     killed: set[int] = set()
     for _ in range(50):
         # Looked up before killing: an orphan is handed to init and its line of descent is lost.
@@ -27,8 +31,14 @@ def kill_family(pid: int, token: str) -> None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(victim, signal.SIGKILL)
         if not victims:
-            return
+            break
         killed |= victims
+    return frozenset(killed)
+
+
+def living(pids: frozenset[int]) -> bool:
+    """Whether any of them still runs, rather than waiting to be reaped."""
+    return any(_stat(pid)[0] not in _DEAD for pid in pids)
 
 
 def family(pid: int, token: str) -> set[int]:
@@ -38,7 +48,7 @@ def family(pid: int, token: str) -> set[int]:
     needle = f"{TOKEN}={token}".encode()
     for entry in _processes():
         state, parent = _stat(entry)
-        if state in ("", "Z", "X"):
+        if state in _DEAD:
             continue
         parents[entry] = parent
         if needle in _environ(entry):

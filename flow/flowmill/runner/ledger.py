@@ -163,6 +163,8 @@ class Ledger:
         self.attempt_open = False
         if not self._heard:
             self.stop("no_python", f"{self.python} cannot run: {_last_line(output) or _death(returncode)}")
+        elif self._running is None and self._broken:
+            self.open = False
         elif self._running is None:
             self.stop(
                 "crashed",
@@ -271,4 +273,8 @@ def _usage(output: str) -> str:
     errors = said or [
         line for line, raw in zip(lines, output.splitlines(), strict=True) if raw.startswith("ERROR: ")
     ]
-    return "; ".join(errors[:2])[:500] or _last_line(output) or "pytest refused its arguments"
+    return (
+        "; ".join(list(dict.fromkeys(errors))[:2])[:500]
+        or _last_line(output)
+        or "pytest refused its arguments"
+    )

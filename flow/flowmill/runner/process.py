@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import IO
 
 from flowmill.errors import ProjectError
-from flowmill.runner.family import TOKEN, kill_family
+from flowmill.runner.family import TOKEN, kill_family, living
 
 RESULTS = "FLOWMILL_RESULTS"
 LINE_BYTES = 256 * 1024
+DYING_ROUNDS, DYING_SECONDS = 100, 0.005
+"""How often and how long to look whether the kernel is done with what was killed."""
 _SECRET = re.compile(
     r"(^|_)(API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|TOKENS?|CREDENTIALS?|AUTH_SOCK)$|SECRET|PASSWORD|PASSWD"
     r"|^(FLOWMILL|OPENAI|ANTHROPIC|AWS|AZURE)_"
@@ -124,7 +126,7 @@ class Process:
             self._pipes.append(transport)
 
     def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
-        code = self._popen.wait()
+        code = _await_exit(self._popen)
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._exited, code)
 
@@ -166,14 +168,28 @@ class Process:
 
     async def end(self) -> None:
         """Kill the process and all that it started, and reap it."""
-        kill_family(self.pid, self.token)
+        killed = kill_family(self.pid, self.token)
         if self._reading is not None:
             self._reading.cancel()
         await asyncio.wait({self._exit})
+        self._popen.wait()
+        for _ in range(DYING_ROUNDS):
+            if not living(killed):
+                break
+            await asyncio.sleep(DYING_SECONDS)
         for pipe in self._pipes:
             pipe.close()
         # The transports close their files in the next round of the loop.
         await asyncio.sleep(0)
+
+
+def _await_exit(popen: subprocess.Popen[bytes]) -> int:
+    """Wait for the exit; do not reap where that can be put off, so that no other process gets the number yet."""
+    if not hasattr(os, "waitid"):
+        return popen.wait()
+    told = os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+    assert told is not None
+    return told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
 
 
 class spawn:
@@ -232,7 +248,7 @@ def _popen(
             with results_end, output_end:
                 popen = subprocess.Popen(
                     command,
-                    cwd=cwd,
+                    cwd=str(cwd),
                     env=env | {TOKEN: token, RESULTS: str(results_end.fileno())},
                     stdin=given,
                     stdout=output_end,
@@ -243,7 +259,8 @@ def _popen(
         except OSError as error:
             results.close()
             output.close()
-            raise StartError(f"{command[0]} cannot be started: {error.strerror}") from error
+            place = f" in {cwd}" if error.filename == str(cwd) else ""
+            raise StartError(f"{command[0]} cannot be started{place}: {error.strerror}") from error
     return popen, results, output
 
 

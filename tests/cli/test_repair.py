@@ -1,0 +1,93 @@
+"""`flowmill repair`, and what neither command does to a function that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doubles.command import Scripted
+from doubles.openai_server import Reply
+from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc, fenced
+
+BROKEN = CALC.replace(STUB, "    return a - b\n")
+WORKING = CALC.replace(STUB, ADDS)
+
+
+async def test_repair_starts_from_the_failing_case(tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=BROKEN)
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run("repair", "calc.py::add", "--max-calls", "2", "--apply", "--json")
+    assert (ended.code, ended.err, ended.changed) == (0, "", ("calc.py",))
+    assert flowmill.read("calc.py").decode() == WORKING
+    assert ended.events[0]["mode"] == "repair"
+    assert ended.finished["evidence"]["before"] == {"failed": 3, "passed": 1}
+    assert ended.finished["evidence"]["after"] == {"passed": 4}
+    prompt = flowmill.server.requests[0].text
+    assert "return a - b" in prompt
+    assert "Failing test `test_" in prompt
+    assert "assert -1 == 3" in prompt or "assert -1 == 5" in prompt or "assert -2 == 0" in prompt
+
+
+async def test_repair_in_words(tmp_path: Path, scripted: Scripted) -> None:
+    """Better is not verified: what it got to is shown, and nothing is written."""
+    calc(tmp_path, calc_py=BROKEN)
+    flowmill = await scripted(add_answer("return abs(a) + abs(b)"))
+    ended = await flowmill.run("repair", "calc.py::add", "--max-calls", "1", "--apply")
+    assert (ended.code, ended.err, ended.changed) == (1, "", ())
+    assert "as it is: 1 passed, 3 failed; first fault: test_calc.py::" in ended.out
+    assert "-    return a - b\n+    return abs(a) + abs(b)\n" in ended.out
+    assert "Better, but not verified: 3 of 4 tests pass; before, 1 did." in ended.out
+    assert "Nothing written" in ended.out
+
+
+async def test_a_fault_that_stops_the_import_is_mended(tmp_path: Path, scripted: Scripted) -> None:
+    """The tests cannot be collected, and it is the function that is to blame."""
+    calc(tmp_path, calc_py=CALC.replace(STUB, "    return a + c\n") + "\n\nTWO = add(1, 1)\n")
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run("repair", "calc.py::add", "--max-calls", "2", "--json")
+    assert (ended.code, ended.err) == (0, ""), ended.notes
+    assert ended.finished["evidence"]["after"]["passed"] >= 4
+
+
+async def test_without_a_target_each_function_at_fault_is_repaired(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    calc(tmp_path, calc_py=BROKEN.replace("return 2 * a", "return a.two"))
+    twice = fenced("def twice(a):\n    return 2 * a")
+    flowmill = await scripted(Reply((GOOD,), when="def test_small"), twice)
+    ended = await flowmill.run("repair", "--max-calls", "2", "--apply", "--json")
+    assert (ended.code, ended.changed) == (0, ("calc.py",)), ended.err
+    assert flowmill.read("calc.py").decode() == WORKING
+    assert "4 tests fail; they point at " in ended.err
+    assert {event["target"]["qualname"] for event in ended.of("run.started")} == {"add", "twice"}
+
+
+async def test_without_a_target_and_without_a_fault(tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=WORKING)
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run("repair", "--apply")
+    assert (ended.code, ended.changed) == (1, ())
+    assert "nothing fails here" in ended.err
+    assert flowmill.server.requests == []
+
+
+@pytest.mark.parametrize("mode", ["generate", "repair"])
+async def test_a_working_function_is_left_alone(mode: str, tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=WORKING)
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run(mode, "calc.py::add", "--max-calls", "2", "--apply")
+    assert (ended.code, ended.err, ended.changed) == (1, "", ())
+    assert "nothing fails here" in ended.out
+    assert "--force rewrites it all the same" in ended.out
+    assert flowmill.server.requests == []
+
+
+async def test_force_rewrites_it_all_the_same(tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=WORKING)
+    flowmill = await scripted(add_answer("return sum((a, b))"))
+    ended = await flowmill.run("repair", "calc.py::add", "--max-calls", "1", "--force", "--apply", "--json")
+    assert (ended.code, ended.changed) == (0, ("calc.py",))
+    assert "nothing fails here" not in ended.notes
+    assert ended.finished["evidence"] == {"before": {"passed": 4}, "after": {"passed": 4}, "held_back": {}}
+    assert b"    return sum((a, b))\n" in flowmill.read("calc.py")
