@@ -30,7 +30,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("calc.py is outside the project ", "/inner: give the folder that holds it with --project"),
     ),
     "no such interpreter": (("calc.py::add", "--python", "./nowhere/python"), ("nowhere/python",)),
-    "no such test": (("calc.py::add", "--tests", "test_no.py::test"), ("no such test file: test_no.py",)),
     "no calls": (("calc.py::add", "--max-calls", "0"), ("--max-calls 0: must be a whole number, 1 or more",)),
     "no number": (("calc.py::add", "--max-calls", "many"), ("--max-calls", "many")),
     "no time": (("calc.py::add", "--max-seconds", "-1"), ("--max-seconds", "a number of seconds above 0")),
@@ -66,6 +65,22 @@ def one_line(ended: Ended) -> bool:
     lines = ended.err.splitlines()
     complaint = [line for line in lines if line.startswith("flowmill") and ": " in line]
     return len(complaint) == 1 and (lines[0] == complaint[0] or lines[0].startswith("usage: "))
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("test_no.py::test", "no such test file: test_no.py"),
+        ("test_calc.py::test_no", "--tests: no test matches test_calc.py::test_no"),
+    ],
+)
+async def test_no_such_test(test: str, words: str, tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path)
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run("generate", "calc.py::add", "--tests", test, "--json")
+    assert (ended.code, ended.changed) == (2, ())
+    assert words in ended.err
+    assert flowmill.server.requests == []
 
 
 async def test_a_bad_address_of_the_model(tmp_path: Path, scripted: Scripted) -> None:

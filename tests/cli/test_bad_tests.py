@@ -93,7 +93,8 @@ async def test_the_file_of_the_function_s_tests_is_broken_and_others_are_not(
     )
     flowmill = await scripted("no tests", GOOD)
     ended = await flowmill.run(*GENERATE)
-    assert ended.code == 3 or "no_such_module" in ended.notes
+    assert ended.code == 3
+    assert "no_such_module" in ended.err
 
 
 BAD = {
@@ -172,3 +173,21 @@ async def test_a_flood_of_output(write_it: str, tmp_path: Path, scripted: Script
     assert (ended.code, ended.err) == (0, "")
     assert len(ended.out) < MEBIBYTE
     assert ended.peak_kb < 200_000
+
+
+async def test_a_winner_that_cannot_be_confirmed_is_not_verified(tmp_path: Path, scripted: Scripted) -> None:
+    """The third run of the tests, which confirms the draft, dies while it collects them."""
+    conftest = f"""\
+    import os
+    import pathlib
+
+    with pathlib.Path({str(tmp_path / "runs")!r}).open("a") as runs:
+        runs.write(".")
+        if runs.tell() == 3:
+            os._exit(7)
+    """
+    calc(tmp_path, conftest_py=conftest)
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run(*GENERATE, "--apply")
+    assert "draft 1 could not be confirmed: " in ended.notes
+    assert (ended.code, ended.finished["status"], ended.changed) == (1, "improved", ())

@@ -78,6 +78,7 @@ async def test_while_the_tests_run_on_the_code_as_it_stands(
     flowmill = await scripted(GOOD)
     async with flowmill.start(*GENERATE) as running, door.reached():
         await running.until("tests.selected")
+        assert running.children()
         ended = await interrupted(running, number)
     assert ended.finished["status"] == "cancelled"
     assert flowmill.server.requests == []

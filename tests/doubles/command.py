@@ -94,7 +94,7 @@ class Running:
         while await self._line():
             pass
         code = await self._process.wait()
-        left = self._others()
+        left = self.children()
         out, err = b"".join(self._lines).decode(), (await self._errors).decode()
         after = tree(self._root)
         changed = {name for name, _ in self._before.items() ^ after.items()}
@@ -119,13 +119,13 @@ class Running:
         """End whatever is still there: a test that failed must not leave it."""
         if self._process.returncode is None:
             self._process.kill()
-        for pid in self._others():
+        for pid in self.children():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         await self._process.wait()
         await asyncio.wait({self._errors})
 
-    def _others(self) -> list[int]:
+    def children(self) -> list[int]:
         """Every living process that the command started, at whatever remove; Linux only."""
         # Its scratch folder is in the environment of all of them and of nobody else.
         needle = f"{MARK}={self._scratch}".encode()
@@ -145,6 +145,15 @@ class Flowmill:
         """Shared by many tests: compiled once, pytest starts several times as fast."""
         self.wrapper: tuple[str, ...] = ()
         """Words before the command, such as a program that lowers its rights."""
+
+    def keep_own_journal(self) -> Path:
+        """Have a cache of its own, all but the bytecode; its folder."""
+        own = self._folder / "cache"
+        (self.cache / "pycache").mkdir(exist_ok=True)
+        own.mkdir()
+        (own / "pycache").symlink_to(self.cache / "pycache")
+        self.cache = own
+        return own
 
     def read(self, file: str) -> bytes:
         return (self.root / file).read_bytes()

@@ -29,7 +29,7 @@ WORDS = {
     ("run.finished", "status"): {"verified", "improved", "unchanged", "failed", "cancelled"},
 }
 EXIT = {"verified": {0}, "improved": {1}, "unchanged": {1}, "failed": {1}, "cancelled": {130}}
-BROKEN_OFF = {1, 3, 4}
+BROKEN_OFF = {1, 2, 3, 4}
 """Exit codes of a run that ended by an error; its last event says what it had got to."""
 
 

@@ -16,7 +16,7 @@ from typing import get_args
 from flowmill.apply import apply
 from flowmill.cli.view import View, choose_view
 from flowmill.engine.run import Run
-from flowmill.errors import FlowmillError, UsageError
+from flowmill.errors import UsageError
 from flowmill.events import RunFinished
 from flowmill.journal import Journal
 from flowmill.shapes import Mode, Status, StrategyName
@@ -87,12 +87,8 @@ def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> 
     if result is None or not args.apply:
         return
     if result.verified or (result.improved and place.settings.allow_unverified):
-        try:
-            if apply(result):
-                sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
-        except FlowmillError as error:
-            sys.stderr.write(f"flowmill: {error}\n")
-            raise
+        if apply(result):
+            sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
         view.wrote(result.target.file)
 
 

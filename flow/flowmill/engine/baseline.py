@@ -10,7 +10,7 @@ from flowmill.engine.judge import report
 from flowmill.engine.meter import Meter
 from flowmill.engine.request import RunRequest
 from flowmill.engine.verdict import Suite
-from flowmill.errors import ProjectError
+from flowmill.errors import ProjectError, UsageError
 from flowmill.events import TestsSelected
 from flowmill.project.selection import Selection, Tier, select
 from flowmill.protocols import Runner
@@ -89,20 +89,23 @@ async def _first_tier(
             and (last or tier.how == "given")
         ):
             raise ProjectError(f"the tests cannot be collected: {tally.end.detail}")
+        if tier.how == "given" and tally.end.problem in (None, "no_tests") and tally.end.detail:
+            raise UsageError(f"--tests: {tally.end.detail}")
         if _useful(tally, given=tier.how == "given"):
             wider = (
                 None
                 if tier.how == "given"
                 else next((t for t in selection.tiers[place + 1 :] if t.how != "all"), None)
             )
-            return Baseline(suite_of(tally, was_stub, given=tier.how == "given", emitter=emitter), wider)
+            return Baseline(suite_of(tally, was_stub, tier, emitter), wider)
     if not selection.tiers:
         order = TestOrder(request.buffers, doctest=target, limits=TestLimits(30.0, request.test_seconds))
-        tally = await _run(order, runner, meter, emitter, Tier((), (), "static", "doctests"))
+        doctests = Tier((), (), "static", "doctests")
+        tally = await _run(order, runner, meter, emitter, doctests)
         if tally.end.problem in BROKEN:
             raise ProjectError(tally.end.detail)
         if tally.tests:
-            return Baseline(suite_of(tally, was_stub, given=False, emitter=emitter), None)
+            return Baseline(suite_of(tally, was_stub, doctests, emitter), None)
     return None
 
 
@@ -131,11 +134,12 @@ async def _run(order: TestOrder, runner: Runner, meter: Meter, emitter: Emitter,
     return tally
 
 
-def suite_of(tally: Tally, was_stub: bool, *, given: bool, emitter: Emitter) -> Suite:
+def suite_of(tally: Tally, was_stub: bool, tier: Tier, emitter: Emitter) -> Suite:
     """Which tests count: those that execute the target, or all that the user named."""
     project = [t.id for t in tally.tests if t.trust == "project"]
     reached = tally.end.reached
-    counting = frozenset(project if given or reached is None else [i for i in project if i in reached])
+    all_count = tier.how == "given"
+    counting = frozenset(i for i in project if all_count or reached is None or i in reached)
     aside = [i for i in project if i not in counting]
     if aside:
         emitter.note(f"{len(counting)} of {len(project)} tests reach the function; the others do not count")
@@ -147,4 +151,6 @@ def suite_of(tally: Tally, was_stub: bool, *, given: bool, emitter: Emitter) -> 
         baseline=tally.results,
         was_stub=was_stub,
         open_ended=tally.end.through_target and not counting,
+        files=tier.files,
+        keep=tier.keep,
     )

@@ -63,6 +63,11 @@ class Board:
             if better(verdict, self.best, suite):
                 self.best = verdict
 
+    def doubt(self, verdict: Verdict) -> None:
+        """The draft's tests did not run to their end again, so that it cannot count as verified."""
+        self.verdicts[self.verdicts.index(verdict)] = replace(verdict, complete=False)
+        self.reconsider(self.suite)
+
     def learn(self, suite: Suite, verdict: Verdict, results: Mapping[str, TestResult]) -> None:
         """Take a wider suite and what its tests said of one draft; other drafts are missing there."""
         place = self.verdicts.index(verdict)

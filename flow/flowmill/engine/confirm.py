@@ -31,6 +31,7 @@ async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitt
             emitter.note(
                 f"draft {best.number} could not be confirmed: {end.detail if end else 'cut off'}", "warning"
             )
+            board.doubt(best)
         _drop_flickering(board, best, again, emitter)
         if board.verified and board.best is best and wider is not None:
             await _look_wider(judge, board, wider, emitter, meter)

@@ -122,7 +122,7 @@ class Judge:
         """Outcomes of the suite's tests with `data` in the file's place, reported as they happen."""
         suite = self._board.suite
         order = self._order(suite, data, made, only)
-        if not (order.files or order.doctest or order.made):
+        if not (order.files or order.doctest or order.made or suite.open_ended):
             return {}, RunEnd(None)
         return await self._collect(order, None if quiet else number)
 
@@ -163,8 +163,8 @@ class Judge:
         files = tuple(dict.fromkeys(i.split("::", 1)[0] for i in counting))
         return TestOrder(
             overlay={**self._site.buffers, self._site.file.path: data},
-            files=files,
-            keep=() if suite.open_ended else tuple(counting),
+            files=suite.files if suite.open_ended else files,
+            keep=suite.keep if suite.open_ended else tuple(counting),
             doctest=self._site.function.target(self._site.file.path) if suite.doctests else None,
             made=made,
             limits=self._limits(suite),

@@ -16,7 +16,8 @@ class Suite:
     `counting` are the ids that a verdict rests on: they execute the target and are
     not known to flicker. `doctests` and `made` only rank. `visible` ids may appear
     in prompts. `open_ended` means that the baseline could not be collected because
-    of the target itself, so that a draft may bring ids nobody has seen yet.
+    of the target itself, so that a draft may bring ids nobody has seen yet: they come
+    from `files` and `keep`, as `TestOrder` takes them.
     """
 
     tests: tuple[TestRef, ...]
@@ -26,6 +27,8 @@ class Suite:
     baseline: Mapping[str, TestResult]
     was_stub: bool
     open_ended: bool = False
+    files: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
     @property
     def held_back(self) -> frozenset[str]:
