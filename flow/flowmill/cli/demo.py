@@ -25,7 +25,7 @@ from flowmill.source.text import SourceFile
 PACKAGE, VERSION = "inflection", "0.5.1"
 SHA256 = "1a29730d366e996aaacffb2f1f1cb9593dc38e2ddd30c91250c6dde09ea9b417"
 FILE = Path("inflection/__init__.py")
-WRITTEN = "ordinal"
+WRITTEN = "dasherize"
 MENDED = "underscore"
 FAULT = ("return word.lower()", "return word")
 SECONDS = "150"

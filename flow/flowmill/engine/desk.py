@@ -31,9 +31,15 @@ class Task:
     profile: ModelProfile
     around: Surroundings
     test_sources: Mapping[str, str]
-    """Source by test id, of the tests that prompts may show."""
+    """Source by test id, of every selected test."""
     rejected: tuple[str, ...]
     seed: int
+
+    @property
+    def unseen_sources(self) -> Mapping[str, str]:
+        """The sources that the prompt's own list of tests does not hold already."""
+        listed = {test.text for test in self.context.tests}
+        return {i: text for i, text in self.test_sources.items() if text not in listed}
 
 
 @dataclass(frozen=True, slots=True)

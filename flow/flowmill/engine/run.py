@@ -81,7 +81,7 @@ class Run:
         self._emitter.emit(
             RunStarted(request.mode, self.target, request.model_name, request.strategy, request.budget)
         )
-        self._model = asyncio.ensure_future(self._tools.connect())
+        self._model = asyncio.create_task(self._connect())
         try:
             try:
                 status = await self._stages()
@@ -96,6 +96,11 @@ class Run:
             self._emitter.close()
         if failure is not None:
             raise failure
+
+    async def _connect(self) -> Model:
+        """Starting a model of our own is time that the model takes."""
+        with self.meter.model_busy():
+            return await self._tools.connect()
 
     async def _leave(self, connecting: asyncio.Task[Model]) -> None:
         """Let go of the model and the tests, whatever state they are in."""

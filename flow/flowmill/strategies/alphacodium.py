@@ -85,7 +85,7 @@ class AlphaCodium:
             failure = (
                 failing_made(best, self._desk.made)
                 if on_made
-                else failing_case(best, board.suite, self._task.test_sources)
+                else failing_case(best, board.suite, self._task.unseen_sources)
             )
             if not failure:
                 return

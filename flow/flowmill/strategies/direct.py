@@ -27,7 +27,7 @@ def plain_prompt(desk: Desk, board: Board, *, temperature: float) -> Prompt:
     task = desk.task
     if task.mode == "generate":
         return prompt_for(task, "write", {"plan": "", "idea": "", "focus": ""}, temperature=temperature)
-    failure = failing_case(board.baseline, board.suite, task.test_sources)
+    failure = failing_case(board.baseline, board.suite, task.unseen_sources)
     return prompt_for(
         task, "repair", {"plan": "", "attempt": "", "failure": failure}, temperature=temperature
     )

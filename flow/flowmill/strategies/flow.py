@@ -35,14 +35,14 @@ class Entry:
 WRITE: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=False),
     Entry("a test first", "header", warm=True, focus=True),
-    Entry("free answer", "free", warm=True),
     Entry("steps first", "steps", warm=True),
+    Entry("free answer", "free", warm=True),
 )
+# A small model that may begin as it likes copies the faulty body, docstring and all: 15 seconds for nothing.
 REPAIR: tuple[Entry, ...] = (
-    Entry("free answer", "free", warm=False),
+    Entry("continue the body", "header", warm=False),
     Entry("name the fault first", "fault", warm=True),
     Entry("continue the body", "header", warm=True),
-    Entry("free answer", "free", warm=True),
 )
 
 
@@ -72,7 +72,7 @@ class Flow:
 
     async def _plan(self, board: Board) -> Plan:
         with self._desk.emitter.stage("reflect"):
-            failure = failing_case(board.baseline, board.suite, self._task.test_sources)
+            failure = failing_case(board.baseline, board.suite, self._task.unseen_sources)
             prompt = prompt_for(
                 self._task,
                 "reflect",
@@ -116,7 +116,9 @@ class Flow:
             parent = None
             if mends[tried % 3] and best.number:
                 parent = best.number
-                reply = await self._desk.ask(self._repair(board, plan, best, REPAIR[tried % 2]), draft=True)
+                reply = await self._desk.ask(
+                    self._repair(board, plan, best, REPAIR[1 + tried % 2]), draft=True
+                )
             elif self._task.mode == "generate":
                 reply = await self._desk.ask(self._write(plan, "", entry, tried), draft=True)
             else:
@@ -145,7 +147,7 @@ class Flow:
             {
                 "plan": plan.reflection,
                 "attempt": attempt,
-                "failure": failing_case(verdict, board.suite, self._task.test_sources),
+                "failure": failing_case(verdict, board.suite, self._task.unseen_sources),
             },
             prefill=self._prefill(entry),
             temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,
@@ -156,7 +158,9 @@ class Flow:
             return header_prefill(self._task)
         if entry.begin == "steps":
             return header_prefill(self._task, "# Steps:\n    # 1.")
-        return "```python\n# The fault:" if entry.begin == "fault" else ""
+        if entry.begin == "fault":
+            return header_prefill(self._task, "# The fault was that")
+        return ""
 
     def _temperature(self, entry: Entry) -> float:
         return self._task.profile.temperature if entry.warm else 0.0
