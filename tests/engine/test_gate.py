@@ -43,6 +43,7 @@ def test_machinery_is_refused(body: str, word: str) -> None:
     [
         "if n == 17:\n    return 'seventeen'\nif n == 23:\n    return 'twenty-three'",
         "return {17: 'seventeen', 23: 'twenty-three'}[n]",
+        "if (n, m) == (1, 2):\n    return 'seventeen'\nif (n, m) == (2, 1):\n    return 'zero'",
     ],
 )
 def test_answering_the_tests_is_refused(body: str) -> None:
@@ -53,6 +54,7 @@ def test_answering_the_tests_is_refused(body: str) -> None:
     "body",
     [
         "if n == 0:\n    return 'zero'\nif n == 1:\n    return 'one'\nreturn str(n)",
+        "if n == 0 and m == 0:\n    return 0\nif n == 1 and m == 1:\n    return 1\nreturn 'seventeen'",
         "stack = []\nstack.append(n)\nreturn stack.pop()",
         "return {1: 'one', 2: 'two'}.get(n % 10, 'many')",
         "return os.path.join('a', str(n))",

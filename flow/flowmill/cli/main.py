@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(error)
         return error.exit_code
     except KeyboardInterrupt:
+        sys.stderr.write("flowmill: cancelled; nothing was written\n")
         return 130
     except BrokenPipeError:
         # The reader has gone; what Python flushes at exit must not complain about it.

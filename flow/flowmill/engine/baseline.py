@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import report
@@ -27,130 +28,156 @@ class Tally:
     results: dict[str, TestResult] = field(default_factory=dict[str, TestResult])
     end: RunEnd = field(default_factory=lambda: RunEnd("crashed", "the tests' process ended without a word"))
 
+    def join(self, later: Tally) -> None:
+        """Add another run's report to this one, whose end is then that of the later run."""
+        self.tests = _union(self.tests, later.tests)
+        self.results |= later.results
+        known = self.end.reached if self.end.reached is not None and later.end.reached is not None else None
+        reached = later.end.reached if known is None else known | (later.end.reached or frozenset())
+        self.end = replace(later.end, reached=reached)
+
+
+def _union(one: tuple[TestRef, ...], other: tuple[TestRef, ...]) -> tuple[TestRef, ...]:
+    return tuple({ref.id: ref for ref in (*one, *other)}.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """`wider` is the tier that the winner is confirmed on: more tests than the drafts are run on."""
+    """`wider` is the tier that the winner is confirmed on: more tests than the drafts are run on.
+
+    `problem` says what kept the tests from being collected, if the target itself did.
+    """
 
     suite: Suite
-    wider: Tier | None
+    wider: Tier | None = None
+    problem: str = ""
 
 
-async def take_baseline(
-    request: RunRequest, target: Target, was_stub: bool, runner: Runner, meter: Meter, emitter: Emitter
-) -> Baseline:
-    """Select the tests and run them on the code as it stands.
+class BaselineTaker:
+    """Tries tiers of tests, the most specific first, until one holds tests that execute the target."""
 
-    Tiers are tried from the most specific on until one holds tests that execute the
-    target. Raises `ProjectError` if the tests cannot run for a reason that is not the
-    target's, `UsageError` for given ids that do not exist.
-    """
-    with emitter.stage("tests"):
-        selection = select(
-            request.project.root, request.file, request.qualname, request.tests, request.buffers
-        )
-        if selection.note:
-            emitter.note(selection.note)
-        baseline = await _first_tier(request, target, was_stub, runner, meter, emitter, selection)
-    if baseline is None:
-        emitter.note("no test reaches this function: the result will be unverified", "warning")
-        return Baseline(Suite((), frozenset(), frozenset(), frozenset(), {}, was_stub), None)
-    return baseline
+    def __init__(
+        self,
+        request: RunRequest,
+        target: Target,
+        was_stub: bool,
+        runner: Runner,
+        meter: Meter,
+        emitter: Emitter,
+    ) -> None:
+        self._request = request
+        self._target = target
+        self._was_stub = was_stub
+        self._runner = runner
+        self._meter = meter
+        self._emitter = emitter
+        self._so_far = Tally()
 
+    async def take(self) -> Baseline:
+        """Select the tests and run them on the code as it stands.
 
-async def _first_tier(
-    request: RunRequest,
-    target: Target,
-    was_stub: bool,
-    runner: Runner,
-    meter: Meter,
-    emitter: Emitter,
-    selection: Selection,
-) -> Baseline | None:
-    tally = Tally()
-    for place, tier in enumerate(selection.tiers):
-        last = place == len(selection.tiers) - 1
-        doctest = target if place == 0 else None
-        order = TestOrder(
-            request.buffers,
+        Raises `ProjectError` if they cannot run for a reason that is not the target's,
+        `UsageError` for given ids that do not exist.
+        """
+        request = self._request
+        with self._emitter.stage("tests"):
+            selection = await asyncio.to_thread(
+                select, request.project.root, request.file, request.qualname, request.tests, request.buffers
+            )
+            if selection.note:
+                self._emitter.note(selection.note)
+            baseline = await self._first_useful(selection)
+        if baseline is None:
+            self._emitter.note("no test reaches this function: the result will be unverified", "warning")
+            return Baseline(Suite((), frozenset(), frozenset(), frozenset(), {}, self._was_stub))
+        return baseline
+
+    async def _first_useful(self, selection: Selection) -> Baseline | None:
+        """The first tier that reaches the target; for a written body, all up to the first that faults it."""
+        useful: Baseline | None = None
+        for place, tier in enumerate(selection.tiers):
+            rest = selection.tiers[place + 1 :]
+            tally = await self._run(tier)
+            _complain(tally, tier, last=not rest)
+            self._so_far.join(tally)
+            if _useful(tally, tier, last=not rest):
+                wider = None if tier.how == "given" else next((t for t in rest if t.how != "all"), None)
+                problem = tally.end.detail if tally.end.through_target else ""
+                useful = Baseline(self._suite(self._so_far, tier), wider, problem)
+                if self._was_stub or problem or useful.suite.failing_before():
+                    break
+        return useful and self._noted(useful)
+
+    def _noted(self, baseline: Baseline) -> Baseline:
+        ran = sum(t.trust == "project" for t in baseline.suite.tests)
+        counting = len(baseline.suite.counting)
+        if counting < ran:
+            self._emitter.note(f"{counting} of {ran} tests reach the function; the others do not count")
+        return baseline
+
+    def _order(self, tier: Tier) -> TestOrder:
+        seconds = max(10.0, self._meter.remaining / 2)
+        return TestOrder(
+            self._request.buffers,
             tier.files,
             tier.keep,
-            doctest=doctest,
-            trace=target,
-            limits=TestLimits(max(10.0, meter.remaining / 2), request.test_seconds, timeouts=3),
+            doctest=self._target,
+            trace=self._target,
+            limits=TestLimits(seconds, self._request.test_seconds, timeouts=3),
         )
-        tally = await _run(order, runner, meter, emitter, tier)
-        if tally.end.problem in BROKEN:
-            raise ProjectError(tally.end.detail)
-        if (
-            tally.end.problem == "collection"
-            and not tally.end.through_target
-            and not tally.results
-            and (last or tier.how == "given")
-        ):
-            raise ProjectError(f"the tests cannot be collected: {tally.end.detail}")
-        if tier.how == "given" and tally.end.problem in (None, "no_tests") and tally.end.detail:
-            raise UsageError(f"--tests: {tally.end.detail}")
-        if _useful(tally, given=tier.how == "given"):
-            wider = (
-                None
-                if tier.how == "given"
-                else next((t for t in selection.tiers[place + 1 :] if t.how != "all"), None)
-            )
-            return Baseline(suite_of(tally, was_stub, tier, emitter), wider)
-    if not selection.tiers:
-        order = TestOrder(request.buffers, doctest=target, limits=TestLimits(30.0, request.test_seconds))
-        doctests = Tier((), (), "static", "doctests")
-        tally = await _run(order, runner, meter, emitter, doctests)
-        if tally.end.problem in BROKEN:
-            raise ProjectError(tally.end.detail)
-        if tally.tests:
-            return Baseline(suite_of(tally, was_stub, doctests, emitter), None)
-    return None
+
+    async def _run(self, tier: Tier) -> Tally:
+        tally = Tally()
+        with self._meter.tests_busy():
+            async with aclosing(self._runner.run(self._order(tier))) as messages:
+                async for message in messages:
+                    if isinstance(message, Collected):
+                        tally.tests = message.tests
+                        selected = _union(self._so_far.tests, message.tests)
+                        self._emitter.emit(TestsSelected(selected, tier.how))
+                    elif isinstance(message, TestResult):
+                        tally.results[message.id] = message
+                        self._emitter.emit(report(0, message))
+                    else:
+                        tally.end = message
+        return tally
+
+    def _suite(self, tally: Tally, tier: Tier) -> Suite:
+        """Which tests count: those that execute the target, or all that the user named."""
+        project = [t.id for t in tally.tests if t.trust == "project"]
+        reached = tally.end.reached
+        all_count = tier.how == "given" or reached is None
+        counting = frozenset(i for i in project if all_count or i in (reached or ()))
+        return Suite(
+            tests=tally.tests,
+            counting=counting,
+            doctests=frozenset(t.id for t in tally.tests if t.trust == "doctest"),
+            visible=frozenset(),
+            baseline=tally.results,
+            was_stub=self._was_stub,
+            open_ended=tally.end.through_target and not counting,
+            files=tier.files,
+            keep=tier.keep,
+        )
 
 
-def _useful(tally: Tally, *, given: bool) -> bool:
+def _complain(tally: Tally, tier: Tier, *, last: bool) -> None:
+    """Raise what the user has to mend before any draft makes sense."""
+    end = tally.end
+    if end.problem in BROKEN:
+        raise ProjectError(end.detail)
+    nothing_ran = end.problem == "collection" and not end.through_target and not tally.results
+    if nothing_ran and (last or tier.how == "given"):
+        raise ProjectError(f"the tests cannot be collected: {end.detail}")
+    if tier.how == "given" and end.problem in (None, "no_tests") and end.detail:
+        raise UsageError(f"--tests: {end.detail}")
+
+
+def _useful(tally: Tally, tier: Tier, *, last: bool) -> bool:
+    """Whether the tier holds tests that count; doctests alone will do only where nothing else is left."""
     if tally.end.through_target:
         return True
-    if given:
-        return bool(tally.tests)
-    ran = {t.id for t in tally.tests}
-    return bool(ran) and (tally.end.reached is None or bool(tally.end.reached & ran))
-
-
-async def _run(order: TestOrder, runner: Runner, meter: Meter, emitter: Emitter, tier: Tier) -> Tally:
-    tally = Tally()
-    with meter.tests_busy():
-        async with aclosing(runner.run(order)) as stream:
-            async for message in stream:
-                if isinstance(message, Collected):
-                    tally.tests = message.tests
-                    emitter.emit(TestsSelected(message.tests, tier.how))
-                elif isinstance(message, TestResult):
-                    tally.results[message.id] = message
-                    emitter.emit(report(0, message))
-                else:
-                    tally.end = message
-    return tally
-
-
-def suite_of(tally: Tally, was_stub: bool, tier: Tier, emitter: Emitter) -> Suite:
-    """Which tests count: those that execute the target, or all that the user named."""
-    project = [t.id for t in tally.tests if t.trust == "project"]
-    reached = tally.end.reached
-    all_count = tier.how == "given"
-    counting = frozenset(i for i in project if all_count or reached is None or i in reached)
-    aside = [i for i in project if i not in counting]
-    if aside:
-        emitter.note(f"{len(counting)} of {len(project)} tests reach the function; the others do not count")
-    return Suite(
-        tests=tally.tests,
-        counting=counting,
-        doctests=frozenset(t.id for t in tally.tests if t.trust == "doctest"),
-        visible=frozenset(),
-        baseline=tally.results,
-        was_stub=was_stub,
-        open_ended=tally.end.through_target and not counting,
-        files=tier.files,
-        keep=tier.keep,
-    )
+    ran = {t.id for t in tally.tests if last or t.trust == "project"}
+    if tier.how == "given" or tally.end.reached is None:
+        return bool(ran)
+    return bool(tally.end.reached & ran)

@@ -26,6 +26,8 @@ def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> 
     `sources` maps test ids to their source. Empty if no visible test fails.
     """
     failures = failing_visible(verdict, suite)
+    if not failures and verdict.problem and not verdict.results:
+        return f"The tests cannot even be collected:\n```\n{tail(verdict.problem, MAX_CHARS)}\n```"
     if not failures:
         return ""
     worst = failures[0]

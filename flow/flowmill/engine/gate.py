@@ -73,10 +73,10 @@ def special_cases(draft: ast.AST, literals: frozenset[str]) -> list[str]:
     found: list[str] = []
     for node in ast.walk(draft):
         if isinstance(node, ast.If):
-            inputs = [c for c in _compared(node.test) if c in literals]
+            inputs = [c for c in _compared(node.test) if c in literals | _TRIVIAL]
             answer = _returned(node.body)
-            if inputs and answer and answer in literals | _TRIVIAL and not (set(inputs) <= _TRIVIAL):
-                found.append(f"{inputs[0]} -> {answer}")
+            if answer and answer in literals | _TRIVIAL and _telling(inputs, answer):
+                found.append(f"{', '.join(inputs)} -> {answer}")
         elif isinstance(node, ast.Dict):
             pairs = [
                 (_literal(k), _literal(v))
@@ -90,15 +90,23 @@ def special_cases(draft: ast.AST, literals: frozenset[str]) -> list[str]:
     return found
 
 
+def _telling(inputs: list[str], answer: str) -> bool:
+    """A base case compares one small value; a special case an odd one, or several at once."""
+    if any(i not in _TRIVIAL for i in inputs):
+        return True
+    return len(inputs) > 1 and answer not in _TRIVIAL
+
+
 def _compared(test: ast.expr) -> list[str]:
-    """Literals that a condition compares something with by `==` or `in`."""
-    return [
-        text
+    """Literals that a condition compares something with by `==` or `in`; of a tuple, its elements."""
+    sides = [
+        side
         for node in ast.walk(test)
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.In))
         for side in (node.left, *node.comparators)
-        if (text := _literal(side))
     ]
+    parts = [part for side in sides for part in (side.elts if isinstance(side, ast.Tuple) else [side])]
+    return [text for part in parts if (text := _literal(part))]
 
 
 def _returned(body: list[ast.stmt]) -> str:

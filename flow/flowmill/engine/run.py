@@ -10,7 +10,7 @@ from dataclasses import replace
 from flowmill.context.fit import fit
 from flowmill.context.gather import gather
 from flowmill.engine.agreement import agree, enough_unverified, settle_by_agreement
-from flowmill.engine.baseline import Baseline, take_baseline
+from flowmill.engine.baseline import Baseline, BaselineTaker
 from flowmill.engine.board import Board
 from flowmill.engine.confirm import confirm
 from flowmill.engine.desk import Desk, Task
@@ -53,7 +53,8 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._model: asyncio.Task[Model] | None = None
         self._board: Board | None = None
-        self._cancelled = False
+        self._ending = False
+        """Set by the first cancel, and once only tidying up is left, which nothing may interrupt."""
 
     @property
     def seconds_left(self) -> float:
@@ -61,8 +62,8 @@ class Run:
 
     def cancel(self) -> None:
         """End the run: children die, the model's stream closes, and the last event says "cancelled"."""
-        if self._task is not None and not self._cancelled:
-            self._cancelled = True
+        if self._task is not None and not self._ending:
+            self._ending = True
             self._task.cancel()
 
     async def records(self) -> AsyncGenerator[Record, None]:
@@ -90,6 +91,7 @@ class Run:
             except FlowmillError as error:
                 self._emitter.note(str(error), "warning")
                 status, failure = self._status(), error
+            self._ending = True
             await self._leave(self._model)
             self._finish(status)
         finally:
@@ -115,11 +117,13 @@ class Run:
 
     async def _stages(self) -> Status:
         request, emitter = self.request, self._emitter
-        baseline = await take_baseline(
+        taker = BaselineTaker(
             request, self.target, self.function.is_stub, self._tools.runner, self.meter, emitter
         )
+        baseline = await taker.take()
+        suite, problem = baseline.suite, baseline.problem
         start = Verdict(
-            0, None, self.function.source, self.file.data, "", baseline.suite.baseline, complete=True
+            0, None, self.function.source, self.file.data, "", suite.baseline, True, problem=problem
         )
         self._board = Board(start, baseline.suite)
         if _nothing_fails(start, baseline.suite):
