@@ -157,9 +157,9 @@ async def test_the_model_never_sees_a_held_back_test(tmp_path: Path, scripted: S
     assert sum(f"def test_{name}" in seen for name in names) == 4
 
 
-async def test_a_test_that_passes_at_random_does_not_count(tmp_path: Path, scripted: Scripted) -> None:
-    """It passes with the draft and fails when the winner is confirmed."""
-    tests = f"""\
+def flickering(folder: Path, good: int) -> str:
+    """Tests of which one looks at how often it ran; `good` is the remainder by two of the runs it passes in."""
+    return f"""\
     import pathlib
     import calc
 
@@ -167,16 +167,37 @@ async def test_a_test_that_passes_at_random_does_not_count(tmp_path: Path, scrip
         assert calc.add(1, 2) == 3
 
     def test_flickers():
-        assert calc.add(1, 3) == 4
-        with pathlib.Path({str(tmp_path / "runs")!r}).open("a") as runs:
+        assert calc.add(0, 0) == 0
+        with pathlib.Path({str(folder / "runs")!r}).open("a") as runs:
             runs.write(".")
-            assert runs.tell() % 2 == 1
+            assert runs.tell() % 2 == {good}
     """
-    calc(tmp_path, test_calc_py=tests)
+
+
+async def test_a_draft_whose_tests_pass_and_fail_at_random_is_not_trusted(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """It passes with the draft and fails when the winner is confirmed: whose chance it is, nobody can tell."""
+    calc(
+        tmp_path,
+        test_calc_py=flickering(tmp_path, 0),
+    )
+    (tmp_path / "runs").write_text(".")
     flowmill = await scripted(GOOD)
-    ended = await flowmill.run(*GENERATE, "--json")
+    ended = await flowmill.run(*GENERATE, "--json", "--apply")
+    assert (ended.code, ended.changed) == (1, ())
+    assert ended.finished["status"] == "improved"
+    assert "test_flickers passed and then failed at random" in ended.notes
+
+
+async def test_a_test_that_flickers_on_the_users_own_code_does_not_count(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    calc(tmp_path, calc_py=CALC.replace(STUB, "    return a - b\n"), test_calc_py=flickering(tmp_path, 0))
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run("repair", "calc.py::add", "--json")
     assert ended.code == 0
-    assert "test_flickers passes and fails at random and does not count" in ended.notes
+    assert "test_flickers: passes and fails at random on the same code; it does not count" in ended.notes
     assert ended.finished["evidence"]["after"] == {"passed": 1}
 
 

@@ -50,6 +50,23 @@ async def test_a_fault_that_stops_the_import_is_mended(tmp_path: Path, scripted:
     assert ended.finished["evidence"]["after"]["passed"] >= 4
 
 
+async def test_an_import_may_be_all_that_is_missing(tmp_path: Path, scripted: Scripted) -> None:
+    body = "    return operator.add(a, b)\n"
+    calc(tmp_path, calc_py=CALC.replace(STUB, body))
+    flowmill = await scripted(add_answer(body))
+    ended = await flowmill.run("repair", "calc.py::add", "--json")
+    assert (ended.code, ended.err) == (0, ""), ended.notes
+    assert "+import operator" in ended.finished["diff"]
+
+
+async def test_a_written_body_without_tests_is_left_alone(tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=WORKING, test_calc_py="def test_other():\n    assert True\n")
+    flowmill = await scripted()
+    ended = await flowmill.run("generate", "calc.py::add", "--apply", "--allow-unverified")
+    assert (ended.code, ended.changed) == (1, ())
+    assert "nothing fails here" in ended.out
+
+
 async def test_without_a_target_each_function_at_fault_is_repaired(
     tmp_path: Path, scripted: Scripted
 ) -> None:

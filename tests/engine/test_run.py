@@ -6,6 +6,7 @@ import ast
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,33 @@ async def test_a_draft_that_names_the_test_framework_is_shown_and_not_run(tmp_pa
     assert (end.status, end.best) == ("verified", 2)
     assert "not trusted" in stand.notes
     assert not [e for e in stand.events if isinstance(e, TestReported) and e.draft == 1]
+
+
+async def test_a_model_that_takes_too_long_to_start_ends_the_run(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [])
+
+    async def never() -> Model:
+        await asyncio.Event().wait()
+        return stand.model
+
+    run = stand.run(budget=Budget(0.3))
+    run._tools = replace(run._tools, connect=never)
+    end = await stand.follow(run)
+    assert (end.status, end.calls) == ("unchanged", 0)
+    assert "before the model was there" in stand.notes
+
+
+async def test_without_tests_the_drafts_agree_and_stay_unverified(tmp_path: Path) -> None:
+    made = "```python\nassert twice(3) == 6\n```"
+    answers = [made, answer("n + 1"), answer("n * 2"), answer("n + n"), answer("2 * n"), answer("n + 7")]
+    stand = Stand(tmp_path, STUB, answers)
+    stand.runner = ScriptedRunner(lambda order: [] if order.made is None else made_results(order, stand.file))
+    end = await stand.follow(stand.run(budget=Budget(30, 9)))
+    assert end.status == "improved"
+    assert "return n * 2" in end.diff
+    assert "unverified" in stand.notes
+
+
+def made_results(order: TestOrder, path: Path) -> list[TestResult]:
+    fine = {r.id for r in evaluate(order, path) if r.outcome == "passed"} >= {"test_m.py::test_three"}
+    return [TestResult("flowmill::made::test_1", "passed" if fine else "failed", 0.01)]

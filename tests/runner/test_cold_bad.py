@@ -251,3 +251,16 @@ def test_hangs():
     os.close(death)
     assert readable
     assert not alive(child)
+
+
+async def test_a_test_that_kills_its_process_has_reached_the_function(tmp_path: Path) -> None:
+    tiny = TinyProject(
+        tmp_path,
+        {
+            "mod.py": "import os\n\ndef f(n):\n    if n:\n        os._exit(3)\n    return n\n",
+            "test_mod.py": "import mod\n\ndef test_dies(): mod.f(1)\n\ndef test_lives(): pass\n",
+        },
+    )
+    told = await tiny.run(TestOrder({}, trace=tiny.target("mod.py", "f"), limits=QUICK))
+    assert told.outcomes == {"test_dies": "crashed", "test_lives": "passed"}
+    assert told.end.reached == {"test_mod.py::test_dies"}

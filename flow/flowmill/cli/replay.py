@@ -43,7 +43,12 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     file = root / os.path.relpath(row.file, row.project)
     if not root.is_dir():
         raise UsageError(f"{root} is gone: say where the project is now with --project DIR")
-    flags = {"project": str(root), "python": args.python, "base_url": "embedded"}
+    flags = {
+        "project": str(root),
+        "python": args.python,
+        "base_url": "embedded",
+        "model": catalogue.default_model().name,
+    }
     place = open_workplace(
         file, flags, {k: v for k, v in os.environ.items() if not k.startswith("FLOWMILL_M")}
     )
@@ -52,7 +57,12 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     request = replace(
         request,
         strategy=row.strategy,
-        budget=Budget(_number(options.get("max_seconds"), 120.0), int(_number(options.get("max_calls"), 20))),
+        budget=Budget(
+            _number(options.get("max_seconds"), 120.0),
+            int(_number(options.get("max_calls"), 20)),
+            int(_number(options.get("max_tokens"), 100_000)),
+        ),
+        test_seconds=_number(options.get("test_seconds"), 10.0),
         tests=_texts(options.get("tests")),
         seed=int(_number(options.get("seed"), 0)),
         force=bool(options.get("force")),
@@ -60,7 +70,8 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
         buffers={file: recorded.source},
     )
     answers = [Answered(a.prompt, a.text, a.usage, a.finish, a.seconds, a.complete) for a in recorded.answers]
-    model = ReplayModel(answers, _profile(row.model))
+    prefills = any(a.prompt.prefill for a in answers)
+    model = ReplayModel(answers, replace(_profile(row.model), prefills=prefills))
     args.apply = False
     return asyncio.run(follow(open_run(place, request, journal, model), place, journal, args))
 

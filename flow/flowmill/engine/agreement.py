@@ -20,7 +20,7 @@ ENOUGH = 5
 MOST_MADE = 8
 
 
-async def agree(desk: Desk, board: Board) -> None:
+async def agree(desk: Desk) -> None:
     """Have the model make tests, which only rank the drafts."""
     with desk.emitter.stage("made tests"):
         reply = await desk.ask(prompt_for(desk.task, "made_tests", {}, max_tokens=512), draft=False)
@@ -48,7 +48,7 @@ def made_module(reply: str, qualname: str, module: str) -> str | None:
 def enough_unverified(board: Board) -> bool:
     """True if nothing can verify a draft and enough of them are there to choose from."""
     suite = board.suite
-    if suite.counting or suite.open_ended:
+    if suite.trusts:
         return False
     return sum(not v.refused for v in board.verdicts) >= ENOUGH
 
@@ -57,7 +57,7 @@ def settle_by_agreement(board: Board, emitter: Emitter) -> None:
     """Where nothing was trusted, the best draft is the one that most drafts agree with."""
     suite = board.suite
     drafts = [v for v in board.verdicts if not v.refused and v.complete]
-    if suite.counting or suite.open_ended or not drafts:
+    if suite.trusts or not drafts:
         return
     groups: defaultdict[frozenset[str], list[Verdict]] = defaultdict(list)
     for v in drafts:
@@ -67,7 +67,11 @@ def settle_by_agreement(board: Board, emitter: Emitter) -> None:
         good = frozenset(i for i, r in v.results.items() if is_made(i) and r.outcome == "passed")
         return passed(v, suite, suite.doctests), len(groups[good]) * (1 + len(good)), -v.size
 
-    board.best = max(drafts, key=weight)
+    best = max(drafts, key=weight)
+    before = passed(board.baseline, suite, suite.doctests)
+    if not suite.was_stub and passed(best, suite, suite.doctests) <= before:
+        return
+    board.best = best
     emitter.note(
         f"unverified: no test of the project reaches this function; draft {board.best.number} is what "
         f"{len(drafts)} drafts agree on most",

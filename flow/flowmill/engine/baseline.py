@@ -30,10 +30,14 @@ class Tally:
 
     def join(self, later: Tally) -> None:
         """Add another run's report to this one, whose end is then that of the later run."""
+        known, new = self.end.reached, later.end.reached
+        if known is None or not self.tests:
+            reached = new
+        else:
+            # A tier that could not be traced may have reached it with any of its tests.
+            reached = known | (frozenset(later.results) if new is None else new)
         self.tests = _union(self.tests, later.tests)
         self.results |= later.results
-        known = self.end.reached if self.end.reached is not None and later.end.reached is not None else None
-        reached = later.end.reached if known is None else known | (later.end.reached or frozenset())
         self.end = replace(later.end, reached=reached)
 
 
@@ -98,7 +102,7 @@ class BaselineTaker:
         for place, tier in enumerate(selection.tiers):
             rest = selection.tiers[place + 1 :]
             tally = await self._run(tier)
-            _complain(tally, tier, last=not rest)
+            _complain(tally, tier, last=not rest and useful is None)
             self._so_far.join(tally)
             if _useful(tally, tier, last=not rest):
                 wider = None if tier.how == "given" else next((t for t in rest if t.how != "all"), None)
@@ -158,6 +162,7 @@ class BaselineTaker:
             open_ended=tally.end.through_target and not counting,
             files=tier.files,
             keep=tier.keep,
+            how=tier.how,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from flowmill.engine.board import Board
@@ -10,7 +10,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.feedback import short_id
 from flowmill.engine.judge import Judge, report
 from flowmill.engine.meter import Meter
-from flowmill.engine.verdict import Verdict
+from flowmill.engine.verdict import Verdict, is_made
 from flowmill.events import TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.shapes import TestRef, TestResult
@@ -32,32 +32,46 @@ async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitt
                 f"draft {best.number} could not be confirmed: {end.detail if end else 'cut off'}", "warning"
             )
             board.doubt(best)
-        _drop_flickering(board, best, again, emitter)
+        await _settle_unsteady(judge, board, best, again, emitter)
         if board.verified and board.best is best and wider is not None:
             await _look_wider(judge, board, wider, emitter, meter)
     return board.verified and board.best.number == best.number
 
 
-def _drop_flickering(board: Board, best: Verdict, again: Mapping[str, TestResult], emitter: Emitter) -> None:
+async def _settle_unsteady(
+    judge: Judge, board: Board, best: Verdict, again: Mapping[str, TestResult], emitter: Emitter
+) -> None:
+    """Same draft, other outcome: a test that flickers on the user's own code too does not count.
+
+    For the others nothing tells the test's chance from the draft's, so the draft is doubted.
+    """
     suite = board.suite
-    unsteady = [
-        i
-        for i in suite.counting
-        if i in again and (again[i].outcome in GOOD) != (best.results[i].outcome in GOOD)
-    ]
-    if suite.open_ended:
-        unsteady = [
-            i
-            for i, r in best.results.items()
-            if i in again and (again[i].outcome in GOOD) != (r.outcome in GOOD)
-        ]
+    unsteady = {i for i, r in best.results.items() if i in again and _differ(again[i], r) and not is_made(i)}
     if not unsteady:
         return
-    names = ", ".join(short_id(i) for i in unsteady[:3])
-    emitter.note(
-        f"same code, other outcome: {names} passes and fails at random and does not count", "warning"
-    )
-    board.reconsider(replace(suite, counting=suite.counting - set(unsteady)))
+    before, _ = await judge.run_tests(0, judge.original, only=frozenset(unsteady), quiet=True)
+    flickers = {
+        i for i in unsteady if i in before and i in suite.baseline and _differ(before[i], suite.baseline[i])
+    }
+    if flickers:
+        emitter.note(
+            f"{_names(flickers)}: passes and fails at random on the same code; it does not count", "warning"
+        )
+    if unsteady - flickers:
+        emitter.note(
+            f"draft {best.number} is not trusted: {_names(unsteady - flickers)} passed and then failed at random",
+            "warning",
+        )
+        board.doubt(best)
+    board.reconsider(replace(suite, counting=suite.counting - flickers))
+
+
+def _differ(one: TestResult, other: TestResult) -> bool:
+    return (one.outcome in GOOD) != (other.outcome in GOOD)
+
+
+def _names(ids: Iterable[str]) -> str:
+    return ", ".join(short_id(i) for i in sorted(ids)[:3])
 
 
 async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter, meter: Meter) -> None:
@@ -66,7 +80,13 @@ async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter,
     known = {t.id for t in suite.tests}
     reached = end.reached if end is not None and end.reached is not None else frozenset(results)
     bad = [r for i, r in results.items() if i not in known and i in reached and r.outcome not in GOOD]
-    if end is not None and end.problem == "timeout":
+    if end is None or end.through_target:
+        emitter.note(
+            f"draft {best.number} is not trusted: a wider test file cannot be collected with it", "warning"
+        )
+        board.doubt(best)
+        return
+    if end.problem == "timeout":
         emitter.note(f"{len(results)} further tests were run in the time there was")
     if not bad:
         fresh = sum(i in reached and i not in known for i in results)

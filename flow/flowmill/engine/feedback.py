@@ -13,11 +13,16 @@ MAX_CHARS = 1400
 def failing_visible(verdict: Verdict, suite: Suite) -> tuple[TestResult, ...]:
     """Failures that may be shown, the plainest first: short reports, then short ids."""
     bad = [
-        r
-        for i, r in verdict.results.items()
-        if r.outcome not in ("passed", "skipped") and (i in suite.visible or i in suite.doctests)
+        r for i, r in verdict.results.items() if r.outcome not in ("passed", "skipped") and _shown(i, suite)
     ]
     return tuple(sorted(bad, key=lambda r: (len(r.details), len(r.id), r.id)))
+
+
+def _shown(test_id: str, suite: Suite) -> bool:
+    """Of an open-ended suite nothing is held back: its tests were not known when prompts were made."""
+    if suite.open_ended:
+        return not is_made(test_id)
+    return test_id in suite.visible or test_id in suite.doctests
 
 
 def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import textwrap
+import copy
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from flowmill.engine.gate import refusal
 from flowmill.engine.meter import Meter
 from flowmill.engine.reply import parse
 from flowmill.engine.verdict import Suite, Verdict, counted, passed
-from flowmill.events import DraftMade, DraftScored, TestReported
+from flowmill.events import DraftMade, DraftScored, TestReported, TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.protocols import Runner
-from flowmill.shapes import Candidate, RunEnd, TestLimits, TestOrder, TestResult
+from flowmill.shapes import Candidate, Collected, RunEnd, TestLimits, TestOrder, TestRef, TestResult
 from flowmill.source.diff import function_diff
 from flowmill.source.functions import Function, find_functions
 from flowmill.source.splice import SpliceError, splice_noted
@@ -48,7 +48,8 @@ class Judge:
         self._meter = meter
         self._emitter = emitter
         self._test_seconds = test_seconds
-        self._seen = {_normal_form(site.function.source): 0}
+        self._seen = {_form(site.file, site.function): 0}
+        self._announced = {t.id for t in board.suite.tests}
         tree = parse(site.file.text)
         self._original = (tree,) if tree else ()
 
@@ -63,7 +64,7 @@ class Judge:
         except (SpliceError, ValueError) as error:
             self._unusable(number, str(error))
             return
-        form = _normal_form(function.source) + "".join(candidate.draft.helpers + candidate.draft.methods)
+        form = _form(after, function) + "".join(candidate.draft.helpers + candidate.draft.methods)
         if form in self._seen:
             same = self._seen[form]
             self._unusable(
@@ -76,15 +77,15 @@ class Judge:
         diff = function_diff(self._site.file, data, self._site.root)
         self._emitter.emit(DraftMade(number, candidate.origin, candidate.parent, function.source, diff))
         verdict = Verdict(number, candidate, function.source, data, diff, {}, complete=False)
-        verdict = await self._tried(verdict, made)
+        verdict = await self._tried(verdict, function, made)
         self._put(verdict)
 
     def _unusable(self, number: int, why: str) -> None:
         self._emitter.note(f"draft {number} is not run: {why}")
         self._meter.answer_was(new=False)
 
-    async def _tried(self, verdict: Verdict, made: str | None) -> Verdict:
-        why = self._refused(verdict)
+    async def _tried(self, verdict: Verdict, function: Function, made: str | None) -> Verdict:
+        why = self._refused(verdict, function)
         if why:
             self._emitter.note(f"draft {verdict.number} is not trusted: {why}", "warning")
             return replace(verdict, refused=why)
@@ -96,19 +97,13 @@ class Judge:
             verdict, results=results, complete=end is not None and end.problem is None, problem=problem
         )
 
-    def _refused(self, verdict: Verdict) -> str:
+    def _refused(self, verdict: Verdict, function: Function) -> str:
         candidate = verdict.candidate
         assert candidate is not None
-        parts = [
-            textwrap.dedent(verdict.code),
-            *candidate.draft.imports,
-            *candidate.draft.helpers,
-            *candidate.draft.methods,
-        ]
-        trees = [tree for part in parts if (tree := parse(part))]
-        return refusal(
-            ast.Module([s for t in trees for s in t.body], []), self._original, self._site.test_sources
-        )
+        draft = candidate.draft
+        trees = [tree for part in (*draft.imports, *draft.helpers, *draft.methods) if (tree := parse(part))]
+        body = [function.node, *(statement for tree in trees for statement in tree.body)]
+        return refusal(ast.Module(body, []), self._original, self._site.test_sources)
 
     async def run_tests(
         self,
@@ -134,13 +129,23 @@ class Judge:
         with self._meter.tests_busy():
             async with aclosing(self._runner.run(order)) as stream:
                 async for message in stream:
-                    if isinstance(message, TestResult):
+                    if isinstance(message, Collected):
+                        self._announce(message.tests, quiet=number is None)
+                    elif isinstance(message, TestResult):
                         results[message.id] = message
                         if number is not None:
                             self._emitter.emit(report(number, message))
-                    elif isinstance(message, RunEnd):
+                    else:
                         end = message
         return results, end
+
+    def _announce(self, tests: tuple[TestRef, ...], *, quiet: bool) -> None:
+        """Tests that nobody has seen yet: made by the model, or hidden until a draft could be imported."""
+        new = [t for t in tests if t.id not in self._announced]
+        if new and not quiet:
+            self._announced |= {t.id for t in new}
+            suite = self._board.suite
+            self._emitter.emit(TestsSelected((*suite.tests, *new), suite.how))
 
     @property
     def original(self) -> bytes:
@@ -198,15 +203,10 @@ def _same(site: Site, after: SourceFile) -> Function:
     return [f for f in find_functions(after) if f.qualname == name][place]
 
 
-def _normal_form(source: str) -> str:
-    """The function's tree without positions and docstring: equal for drafts that mean the same text."""
-    tree = parse(textwrap.dedent(source))
-    if tree is None or not tree.body:
-        return source
-    node = tree.body[0]
-    if (
-        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and ast.get_docstring(node, clean=False) is not None
-    ):
+def _form(file: SourceFile, function: Function) -> str:
+    """What a draft means: the function's tree without positions and docstring, and the module's imports."""
+    node = copy.deepcopy(function.node)
+    if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    imports = (n for n in file.tree.body if isinstance(n, (ast.Import, ast.ImportFrom)))
+    return "".join(ast.dump(n) for n in (node, *imports))

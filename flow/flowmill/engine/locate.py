@@ -18,6 +18,7 @@ from flowmill.source.text import SourceFile
 
 FRAME = re.compile(r"^(\S[^\n:]*\.py):(\d+): ", re.M)
 IN_TRACEBACK, NAMED = 2, 1
+SKIPPED = frozenset({"build", "dist", "node_modules", "site-packages", "venv", "env"})
 FILES = 400
 """Source files that are looked through for the names in failing tests."""
 
@@ -44,6 +45,8 @@ async def failing_tests(runner: Runner, seconds: float, test_seconds: float) -> 
                 end = message
     if end is not None and end.problem not in (None, "timeout", "no_tests") and not failures:
         raise ProjectError(end.detail or f"the tests cannot run: {end.problem}")
+    if end is not None and end.problem == "timeout" and not failures:
+        raise ProjectError("the tests did not end in time, and none has failed so far: raise --max-seconds")
     return tuple(failures)
 
 
@@ -66,7 +69,7 @@ def _in_traceback(
     """The functions of the traceback's frames, the innermost one counting as all others do."""
     for name, line in FRAME.findall(failure.details):
         path = root / name
-        file = _read(path, files) if not is_test_file(path) and path.is_relative_to(root) else None
+        file = _read(path, files) if is_own(root, path) else None
         function = function_at(file, int(line)) if file else None
         if function is not None:
             yield path, function.qualname
@@ -93,14 +96,17 @@ def _called(node: ast.Call) -> str:
 
 
 def _sources(root: Path) -> list[Path]:
-    skipped = {"build", "dist", "node_modules", "site-packages", "venv", "env"}
-    found = (
-        path
-        for path in sorted(root.rglob("*.py"))
-        if not is_test_file(path)
-        and not any(p in skipped or p.startswith(".") for p in path.relative_to(root).parts)
-    )
+    found = (path for path in sorted(root.rglob("*.py")) if is_own(root, path))
     return [path for path, _ in zip(found, range(FILES), strict=False)]
+
+
+def is_own(root: Path, path: Path) -> bool:
+    """A source file of the project itself: no test, nothing installed, nothing outside."""
+    try:
+        inner = path.resolve().relative_to(root.resolve())
+    except ValueError:
+        return False
+    return not is_test_file(inner) and not any(p in SKIPPED or p.startswith(".") for p in inner.parts)
 
 
 def _read(path: Path, files: dict[Path, SourceFile | None]) -> SourceFile | None:
@@ -115,7 +121,7 @@ def _read(path: Path, files: dict[Path, SourceFile | None]) -> SourceFile | None
 
 
 def is_test_file(path: Path) -> bool:
-    """By pytest's usual names; `conftest.py` too."""
+    """By pytest's usual names; `conftest.py` too. `path` is relative to the project."""
     return (
         path.name == "conftest.py"
         or path.name.startswith("test_")

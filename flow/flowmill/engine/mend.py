@@ -26,6 +26,10 @@ PLACEHOLDER = re.compile(
 )
 
 
+SCAFFOLDS = ("# Steps:", "# The fault was that")
+"""First words of a body that a prompt begins for the model: they help it think and say nothing to the user."""
+
+
 class Unusable(Exception):
     """The reply holds no usable draft; `str()` says why in a few words."""
 
@@ -82,11 +86,19 @@ def _mend_block(block: Block, finish: FinishReason, around: Surroundings) -> Men
         raise Unusable("the answer is cut at the token limit")
     if found.is_stub or not found.source.strip():
         raise Unusable("the body is only a placeholder")
-    draft = draft_of(found)
+    draft = _without_scaffold(draft_of(found))
     if _has_placeholder(draft.body):
         raise Unusable("the body leaves a part out (a placeholder comment or `...`)")
     draft = replace(draft, body=_user_parameters(draft.body, found, around.function))
     return _with_company(draft, parsed[1], found, around, notes)
+
+
+def _without_scaffold(draft: Draft) -> Draft:
+    if not draft.body.startswith(SCAFFOLDS):
+        return draft
+    lines = draft.body.split("\n")
+    first = next((n for n, line in enumerate(lines) if not line.lstrip().startswith("#")), 0)
+    return replace(draft, body="\n".join(lines[first:]).lstrip("\n"))
 
 
 def _has_function(tree: ast.Module) -> bool:

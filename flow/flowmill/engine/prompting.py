@@ -13,7 +13,8 @@ from flowmill.engine.desk import Task
 from flowmill.shapes import Message, Prompt
 
 STOPS = ("\n```", "\nif __name__", "\nassert ", "\nprint(")
-"""Where a continued function has ended; four, which is as many as hosted services accept."""
+"""Where a function that the model was made to continue has ended. A free answer gets none:
+its opening fence looks like a closing one."""
 LONG_DOCSTRING = 300
 
 
@@ -65,14 +66,14 @@ def prompt_for(
     """The prompt of one stage; variables that its file names and that are missing here fail loudly."""
     name = task.function.name
     words = task_prefix(task) + "\n" + template(stage).render(name=name, **variables)
-    stop = () if prose else (STOPS if prefill else ("\n```\n",))
+    begun = prefill if task.profile.prefills else ""
     return Prompt(
         messages=(Message("system", template("system").render()), Message("user", words.strip())),
-        prefill=prefill if task.profile.prefills else "",
+        prefill=begun,
         temperature=temperature,
         top_p=task.profile.top_p if temperature else 1.0,
         max_tokens=max_tokens or task.profile.reply,
-        stop=stop,
+        stop=STOPS if begun and not prose else (),
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flowmill.shapes import Candidate, TestRef, TestResult
+from flowmill.shapes import Candidate, SelectedHow, TestRef, TestResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,21 @@ class Suite:
     open_ended: bool = False
     files: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    how: SelectedHow = "static"
+
+    @property
+    def trusts(self) -> bool:
+        """Whether there is any test that a verdict can rest on."""
+        return bool(self.counting) or self.open_ended
 
     @property
     def held_back(self) -> frozenset[str]:
         return self.counting - self.visible
 
     def failing_before(self) -> tuple[str, ...]:
-        return tuple(
-            t.id
-            for t in self.tests
-            if t.id in self.counting and not _fine(self.baseline.get(t.id), self.baseline.get(t.id))
-        )
+        """Counting tests that were run and did not pass; one that was not reported says nothing."""
+        ran = [(t.id, self.baseline.get(t.id)) for t in self.tests if t.id in self.counting]
+        return tuple(i for i, result in ran if result is not None and not _fine(result, result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ def _fine(result: TestResult | None, before: TestResult | None) -> bool:
 def passed(verdict: Verdict, suite: Suite, ids: Iterable[str]) -> int:
     """How many of `ids` came out fine: passed, or skipped as they were before."""
     return sum(_fine(verdict.results.get(i), suite.baseline.get(i)) for i in ids)
+
+
+def baseline_passes(suite: Suite, ids: Iterable[str], *, was_stub: bool) -> int:
+    """How many of `ids` passed on the code as it stood; a stub's count for nothing."""
+    return 0 if was_stub else sum(_fine(suite.baseline.get(i), suite.baseline.get(i)) for i in ids)
 
 
 def counted(verdict: Verdict, suite: Suite) -> frozenset[str]:

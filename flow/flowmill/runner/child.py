@@ -369,6 +369,8 @@ class Watch:
         self.reached = self.everywhere = self.shared = False
         self.test_runs = False
         self._calls = 0
+        self.tell: Callable[[], None] = lambda: None
+        """Called at a test's first step into the target: a test that then kills its process has reached it."""
 
     def _here(self, filename: str) -> bool:
         if filename not in self._same:
@@ -388,7 +390,9 @@ class Watch:
     def hit(self) -> None:
         """What runs outside of a test, or in a fixture that tests share, counts for all of them."""
         if self.test_runs and not self.shared:
-            self.reached = True
+            if not self.reached:
+                self.reached = True
+                self.tell()
         else:
             self.everywhere = True
 
@@ -1020,6 +1024,8 @@ def main() -> None:
     strip_configured_options()
     watch = None if order.goal is None else Watch(order.goal, overlay)
     channel.send("hello", problem="", detail=sys.version.split()[0])
+    if watch is not None:
+        watch.tell = lambda: channel.send("reached")
     traced = watch is not None and order.trace and watch.start()
     sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *arguments(order)]
     reporter = Reporter(order, channel, watch, traced, Limit(order.test_seconds))

@@ -95,6 +95,8 @@ class Ledger:
                 self._running, self._began = self._known(line.id), now
             case wire.Phase():
                 pass
+            case wire.Reached():
+                self._reached |= {self._running} if self._running else set()
             case wire.Result():
                 return self._result(line)
             case wire.Finish():

@@ -65,6 +65,11 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """The running test executes the traced function; said at once, in case it does not live to report."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """`reached`: it executed the traced function; `everywhere`: so did something that all tests share."""
 
@@ -82,7 +87,7 @@ class Finish:
     status: int
 
 
-Line = Hello | Item | AllCollected | Broken | Started | Phase | Result | Finish
+Line = Hello | Item | AllCollected | Broken | Started | Phase | Reached | Result | Finish
 _Fields = dict[str, object]
 
 
@@ -181,6 +186,7 @@ _READERS: dict[str, Callable[[_Fields], Line]] = {
     "broken": _broken,
     "start": lambda fields: Started(_text(fields, "id", ID_CHARS)),
     "phase": lambda fields: Phase(),
+    "reached": lambda fields: Reached(),
     "test": _result,
     "finish": _finish,
 }

@@ -15,11 +15,13 @@ from typing import Literal
 from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk
 from flowmill.engine.feedback import failing_case
+from flowmill.engine.mend import SCAFFOLDS
 from flowmill.engine.prompting import header_prefill, prompt_for
 from flowmill.engine.verdict import Verdict
 from flowmill.shapes import Candidate, Prompt
 
 IDEAS = 3
+STEPS, FAULT = SCAFFOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,9 @@ class Flow:
         if entry.begin == "header":
             return header_prefill(self._task)
         if entry.begin == "steps":
-            return header_prefill(self._task, "# Steps:\n    # 1.")
+            return header_prefill(self._task, f"{STEPS}\n    # 1.")
         if entry.begin == "fault":
-            return header_prefill(self._task, "# The fault was that")
+            return header_prefill(self._task, FAULT)
         return ""
 
     def _temperature(self, entry: Entry) -> float:
