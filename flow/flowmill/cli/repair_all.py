@@ -20,7 +20,11 @@ MOST = 5
 
 
 def repair_all(args: argparse.Namespace) -> int:
-    """0 if every failing test's function was repaired, verified; 1 if some were not or nothing fails."""
+    """0 if every function that was tried is repaired, or with `--apply` no test fails any more; else 1.
+
+    Without `--apply` an innocent caller in a traceback stays on the list: only a written
+    repair shows that nothing of its own fails.
+    """
     place = open_workplace(None, vars(args), os.environ)
     tell_warnings(place)
     _say(f"running the tests of {place.project.root} ...")
