@@ -128,11 +128,11 @@ class Run:
             # The user wants another body, so the one that is there sets no mark to beat.
             self._board = Board(replace(start, results={}), replace(suite, was_stub=True))
         with emitter.stage("model"):
-            try:
-                model = await asyncio.wait_for(connecting, max(0.01, self.meter.remaining))
-            except (asyncio.TimeoutError, TimeoutError):
+            await asyncio.wait({connecting}, timeout=self.meter.remaining)
+            if not connecting.done():
                 emitter.note(f"stopped before the model was there: {BudgetSpent('seconds', request.budget)}")
                 return self._status()
+            model = connecting.result()
         mode = "generate" if forced else request.mode
         task = await make_task(request, self.file, self.function, mode, self._board, model.profile, emitter)
         release(self._board, emitter)

@@ -43,8 +43,6 @@ class Search:
                 await producer
         except BudgetSpent as spent:
             self._emitter.note(f"stopped: {spent}")
-        except (asyncio.TimeoutError, TimeoutError):
-            self._emitter.note(f"stopped: {BudgetSpent('seconds', self._meter.budget)}")
         finally:
             producer.cancel()
             await asyncio.wait([producer])
@@ -61,7 +59,15 @@ class Search:
         return False
 
     async def _next(self) -> Candidate | None:
-        return await asyncio.wait_for(self._queue.get(), max(0.01, self._meter.remaining))
+        """The next candidate. `asyncio.wait_for` would swallow a cancel that comes together with one."""
+        getting = asyncio.ensure_future(self._queue.get())
+        try:
+            await asyncio.wait({getting}, timeout=self._meter.remaining)
+            if not getting.done():
+                raise BudgetSpent("seconds", self._meter.budget)
+            return getting.result()
+        finally:
+            getting.cancel()
 
     async def _confirmed(self) -> bool:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""
