@@ -44,7 +44,11 @@ async def discover_server(
     try:
         name = model or await _only_model(connection, place_of(base_url, api_key, model))
         host = server_by_host(base_url)
-        told = await _ask(connection, _questions(base_url, name, host), seconds)
+        told = await _ask(connection, _questions(base_url, host), seconds)
+        if isinstance(mapping(told.get("ps")).get("models"), list):
+            # Only Ollama answers so: no other server gets a request that it might take for work.
+            show: _Question = (f"{_root(base_url)}/api/show", {"model": name})
+            told |= await _ask(connection, {"show": show}, seconds)
     finally:
         await connection.aclose()
     return understood(name, host, told)
@@ -85,17 +89,20 @@ _Question = tuple[str, dict[str, object] | None]
 """A path or whole address, and the JSON to post; None: a GET."""
 
 
-def _questions(base_url: str, model: str, host: ServerKind) -> dict[str, _Question]:
+def _root(base_url: str) -> str:
+    return base_url.partition("?")[0].rstrip("/").removesuffix("/v1").removesuffix("/api").rstrip("/")
+
+
+def _questions(base_url: str, host: ServerKind) -> dict[str, _Question]:
     if host == "hosted":
         return {}
     models: dict[str, _Question] = {"models": ("/models", None)}
     if host == "openrouter":
         return models
-    root = base_url.partition("?")[0].rstrip("/").removesuffix("/v1").removesuffix("/api").rstrip("/")
+    root = _root(base_url)
     return {
         **models,
         "props": (f"{root}/props", None),
-        "show": (f"{root}/api/show", {"model": model}),
         "ps": (f"{root}/api/ps", None),
         "studio": (f"{root}/api/v0/models", None),
     }
