@@ -35,12 +35,6 @@ def module_name(
     return ".".join((*above, *inner, *stem)), holder or base
 
 
-def importable_by(file: Path) -> tuple[str, ...]:
-    """The file's path as names, innermost last, for comparing with an import's end."""
-    parts = file.with_suffix("").parts[1:]
-    return parts[:-1] if file.name == INIT else parts
-
-
 def _climb(folder: Path, overlay: Overlay) -> tuple[Path, tuple[str, ...]]:
     names: list[str] = []
     while (folder / INIT).is_file() or folder / INIT in overlay:
