@@ -96,7 +96,10 @@ class TestOrder:
     of what they collect, only items whose node id equals or lies below an entry of
     `keep` run (empty: all). `doctest` adds the doctests of that function, `made` is
     the source of a test module that exists only in this run; its tests are reported
-    as `flowmill::made::NAME`. `trace` asks which tests execute that function.
+    as `flowmill::made::NAME`. `trace` asks which tests execute that function, `census`
+    which functions of the project each test executes. `untrusted` says that the overlay
+    holds code of a draft, which runs confined; `clean` asks for a process that shares
+    nothing with any run before.
     """
 
     __test__ = False
@@ -106,6 +109,9 @@ class TestOrder:
     doctest: Target | None = None
     made: str | None = None
     trace: Target | None = None
+    census: bool = False
+    untrusted: bool = True
+    clean: bool = False
     limits: TestLimits = TestLimits()
 
 
@@ -133,6 +139,39 @@ RunProblem = Literal[
 ]
 
 
+FunctionName = tuple[str, str]
+"""A function of the project: its file relative to the root, with forward slashes, and its qualified name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which functions of the project each test executed.
+
+    `shared` are those that ran at import, in fixtures that tests share, or in threads:
+    they belong to every test.
+    """
+
+    tests: Mapping[str, frozenset[FunctionName]]
+    shared: frozenset[FunctionName] = frozenset()
+
+
+NeedKind = Literal["loopback", "internet", "unix", "processes", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that the project's own code did and a closed sandbox refuses; `test` is "" outside of tests."""
+
+    kind: NeedKind
+    test: str = ""
+    detail: str = ""
+
+
+RunPath = Literal["swap", "import", "cold"]
+"""How a draft got to its tests: put into code that was loaded before, loaded into a process
+that had all but the project, or by a process of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """How a run of the tests ended.
@@ -141,12 +180,21 @@ class RunEnd:
     A collection problem is `through_target` if the function under work is in its
     traceback, so that the target caused it. `reached` holds the ids of the tests
     that executed the traced function, None if that was not asked or not possible.
+    `doubt` says why outcomes of this run are not to be trusted, "" if nothing speaks
+    against them. `slower` says why `path` was not a faster one.
     """
 
     problem: RunProblem | None
     detail: str = ""
     through_target: bool = False
     reached: frozenset[str] | None = None
+    census: Census | None = None
+    needs: tuple[Need, ...] = ()
+    layers: tuple[str, ...] = ()
+    """The layers of the sandbox that the run was in."""
+    doubt: str = ""
+    path: RunPath = "cold"
+    slower: str = ""
     seconds: float = 0.0
 
 

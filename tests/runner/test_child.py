@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flowmill.runner.child import Overlay, below, find_spans, headline, plain_id, strip_options
+from flowmill.runner.child.collect import below, plain_id
+from flowmill.runner.child.options import strip_options
+from flowmill.runner.child.outcomes import headline
+from flowmill.runner.child.overlay import Overlay
+from flowmill.runner.child.watch import find_spans
 
 
 @pytest.mark.parametrize(

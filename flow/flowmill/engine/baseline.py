@@ -127,6 +127,7 @@ class BaselineTaker:
             tier.keep,
             doctest=self._target,
             trace=self._target,
+            untrusted=False,
             limits=TestLimits(seconds, self._request.test_seconds, timeouts=3),
         )
 

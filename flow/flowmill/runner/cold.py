@@ -14,9 +14,8 @@ from pathlib import Path
 from flowmill.errors import ProjectError
 from flowmill.runner.ledger import Ledger
 from flowmill.runner.process import Process, StartError, scrubbed_env, spawn
+from flowmill.runner.program import program
 from flowmill.shapes import Project, RunnerMessage, Target, TestOrder
-
-CHILD = Path(__file__).with_name("child.py")
 
 
 class ColdRunner:
@@ -59,7 +58,7 @@ class ColdRunner:
 
     def _spawn(self, order: TestOrder, scratch: Path, only: tuple[str, ...] | None) -> spawn:
         return spawn(
-            [str(self._project.python), str(CHILD)],
+            [str(self._project.python), str(program(self._cache))],
             cwd=self._project.root,
             env=self._environment(scratch),
             stdin=json.dumps(self._order(order, scratch, only)).encode(),

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from flowmill.runner import wire
 from flowmill.shapes import (
+    Census,
     Collected,
+    FunctionName,
+    Need,
     Outcome,
     RunEnd,
     RunnerMessage,
@@ -55,6 +58,9 @@ class Ledger:
     _traced: bool = False
     _everywhere: bool = False
     _reached: set[str] = field(default_factory=set[str])
+    _functions: dict[str, set[FunctionName]] = field(default_factory=dict[str, set[FunctionName]])
+    _needs: dict[Need, None] = field(default_factory=dict[Need, None])
+    _layers: tuple[str, ...] = ()
 
     # -------------------------------------------------------------- one process
     def begin_attempt(self) -> tuple[str, ...] | None:
@@ -99,6 +105,12 @@ class Ledger:
                 self._reached |= {self._running} if self._running else set()
             case wire.Result():
                 return self._result(line)
+            case wire.Functions():
+                self._functions.setdefault(line.id, set()).update(line.ran)
+            case wire.Needed():
+                self._needs[line.need] = None
+            case wire.Confined():
+                self._layers = line.layers
             case wire.Finish():
                 self._status, self.attempt_open = line.status, False
         return []
@@ -221,7 +233,20 @@ class Ledger:
         """The verdict: no problem only if every collected test was reported and pytest finished."""
         verdict = self._verdict()
         reached = frozenset(self.tests) if self._everywhere else frozenset(self._reached)
-        return replace(verdict, reached=reached if self._traced else None, seconds=now - self.started)
+        return replace(
+            verdict,
+            reached=reached if self._traced else None,
+            census=self._census(),
+            needs=tuple(self._needs),
+            layers=self._layers,
+            seconds=now - self.started,
+        )
+
+    def _census(self) -> Census | None:
+        if not self._functions:
+            return None
+        shared = frozenset(self._functions.get("", ()))
+        return Census({i: frozenset(ran) for i, ran in self._functions.items() if i}, shared)
 
     def _verdict(self) -> RunEnd:
         if self._problem is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from flowmill.shapes import Outcome, Trust
+from flowmill.shapes import FunctionName, Need, NeedKind, Outcome, Trust
 
 ID_CHARS = 4_000
 MESSAGE_CHARS = 500
@@ -83,11 +83,44 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Functions:
+    """Functions of the project that a test executed; those of no test in particular if `id` is ""."""
+
+    id: str
+    ran: tuple[FunctionName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    need: Need
+
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """The layers of the sandbox that are in force from here on."""
+
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     status: int
 
 
-Line = Hello | Item | AllCollected | Broken | Started | Phase | Reached | Result | Finish
+Line = (
+    Hello
+    | Item
+    | AllCollected
+    | Broken
+    | Started
+    | Phase
+    | Reached
+    | Result
+    | Functions
+    | Needed
+    | Confined
+    | Finish
+)
 _Fields = dict[str, object]
 
 
@@ -111,6 +144,13 @@ def _text(fields: _Fields, name: str, limit: int, *, tail: bool = False) -> str:
     if not isinstance(value, str):
         raise WireError(f"{name} is not a text")
     return value[-limit:] if tail else value[:limit]
+
+
+def _list(fields: _Fields, name: str) -> list[object]:
+    value = fields.get(name)
+    if not isinstance(value, list):
+        raise WireError(f"{name} is not a list")
+    return cast(list[object], value)
 
 
 def _flag(fields: _Fields, name: str) -> bool:
@@ -144,11 +184,8 @@ def _item(fields: _Fields) -> Item:
 
 
 def _collected(fields: _Fields) -> AllCollected:
-    missing = fields.get("missing")
-    if not isinstance(missing, list):
-        raise WireError("missing is not a list")
-    entries = cast(list[object], missing)
-    return AllCollected(tuple(str(entry)[:ID_CHARS] for entry in entries[:1000]), _flag(fields, "traced"))
+    missing = tuple(str(entry)[:ID_CHARS] for entry in _list(fields, "missing")[:1000])
+    return AllCollected(missing, _flag(fields, "traced"))
 
 
 def _broken(fields: _Fields) -> Broken:
@@ -172,6 +209,28 @@ def _result(fields: _Fields) -> Result:
     )
 
 
+def _functions(fields: _Fields) -> Functions:
+    pairs: list[FunctionName] = []
+    for pair in _list(fields, "ran"):
+        if not isinstance(pair, list):
+            raise WireError("ran is not a list of pairs")
+        match cast(list[object], pair):
+            case [str() as file, str() as qualname]:
+                pairs.append((file[:ID_CHARS], qualname[:ID_CHARS]))
+            case _:
+                raise WireError("ran is not a list of pairs")
+    return Functions(_text(fields, "id", ID_CHARS), tuple(pairs))
+
+
+def _needed(fields: _Fields) -> Needed:
+    kind = cast(NeedKind, _choice(fields, "kind", get_args(NeedKind)))
+    return Needed(Need(kind, _text(fields, "id", ID_CHARS), _text(fields, "detail", MESSAGE_CHARS)))
+
+
+def _confined(fields: _Fields) -> Confined:
+    return Confined(tuple(str(layer)[:100] for layer in _list(fields, "layers")[:50]))
+
+
 def _finish(fields: _Fields) -> Finish:
     status = fields.get("status")
     if isinstance(status, bool) or not isinstance(status, int):
@@ -188,5 +247,8 @@ _READERS: dict[str, Callable[[_Fields], Line]] = {
     "phase": lambda fields: Phase(),
     "reached": lambda fields: Reached(),
     "test": _result,
+    "functions": _functions,
+    "need": _needed,
+    "confined": _confined,
     "finish": _finish,
 }
