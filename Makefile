@@ -6,12 +6,12 @@ HERE := $(shell cd "$$(dirname '$(subst ','\'',$(strip $(MAKEFILE_LIST)))')" && 
 IN = cd "$(HERE)" &&
 VENV = .venv/bin/python
 
-.PHONY: demo test check venv venv-dev clean
+.PHONY: demo test check venv venv-dev environments clean
 
 demo: venv
 	@$(IN) $(VENV) -m flowmill demo
 
-test: venv-dev check
+test: venv-dev environments check
 	@$(IN) $(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: venv-dev
@@ -22,6 +22,10 @@ venv:
 
 venv-dev:
 	@$(IN) PYTHON='$(PYTHON)' sh .ci/venv '[dev]'
+
+# Environments as users have them, for the runner's tests: plugins, and every Python that is here.
+environments: venv-dev
+	@$(IN) $(VENV) .ci/environments/make.py
 
 clean:
 	@$(IN) rm -rf .venv .pytest_cache .ruff_cache

@@ -151,6 +151,17 @@ def test_a_trust_file_that_cannot_be_written_is_one_line(tmp_path: Path, config:
         trust(tmp_path, {})
 
 
+def test_the_variables_that_tests_get_are_the_projects_to_name(tmp_path: Path) -> None:
+    settings, warnings = load_settings({}, {}, root_with(tmp_path, 'pass-env = ["MYAPP_*", "DB_URL"]'))
+    assert (settings.pass_env, warnings) == (("MYAPP_*", "DB_URL"), ())
+    settings, _ = load_settings({}, {}, None, editor={"passEnv": "MYAPP_MODE"})
+    assert settings.pass_env == ("MYAPP_MODE",)
+    for bad in ("[1]", '""', '["*"]', '["A=b"]', '["A B"]', "true"):
+        settings, warnings = load_settings({}, {}, root_with(tmp_path, f"pass-env = {bad}"))
+        assert settings.pass_env == (), bad
+        assert len(warnings) == (bad != '""'), bad
+
+
 def test_tightening_the_sandbox_needs_no_trust(tmp_path: Path) -> None:
     settings, warnings = load_settings({}, {}, root_with(tmp_path, 'sandbox = "strict"'))
     assert (settings.sandbox, warnings) == ("strict", ())

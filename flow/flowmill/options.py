@@ -13,6 +13,7 @@ from flowmill.project.pyproject import as_list
 from flowmill.shapes import StrategyName
 
 Sandbox = Literal["strict", "auto", "off"]
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[*?]?[A-Za-z0-9_*?]*")
 EMBEDDED = "embedded"
 """As a base URL: the model that flowmill runs itself, whatever the environment says."""
 
@@ -79,6 +80,14 @@ def _tests(value: object) -> tuple[str, ...]:
     return names
 
 
+def _variables(value: object) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(as_list(value))
+    good = tuple(name for name in names if isinstance(name, str) and VARIABLE.fullmatch(name))
+    if len(good) < len(names) or not (names or isinstance(value, list)):
+        raise BadValue("a list of names of environment variables, such as MYAPP_MODE or MYAPP_*")
+    return good
+
+
 def _one_of(allowed: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if isinstance(value, str) and value in allowed:
@@ -114,6 +123,7 @@ OPTIONS = (
     Option("tests", _tests),
     Option("allow_unverified", _flag),
     Option("sandbox", _one_of(get_args(Sandbox)), "trusted"),
+    Option("pass_env", _variables),
     Option("watch", _flag),
     Option("auto_repair", _flag),
     Option("log_file", _text, "trusted"),

@@ -42,6 +42,8 @@ class Settings:
     tests: tuple[str, ...] = ()
     allow_unverified: bool = False
     sandbox: Sandbox = "auto"
+    pass_env: tuple[str, ...] = ()
+    """Names or patterns of variables that the tests get besides the usual ones."""
     watch: bool = False
     auto_repair: bool = False
     log_file: str | None = None

@@ -190,6 +190,10 @@ class RunEnd:
     reached: frozenset[str] | None = None
     census: Census | None = None
     needs: tuple[Need, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know of the needs: what drafts get for them, and what they do not."""
+    barred: frozenset[str] = frozenset()
+    """Tests that did what no draft may do."""
     layers: tuple[str, ...] = ()
     """The layers of the sandbox that the run was in."""
     doubt: str = ""

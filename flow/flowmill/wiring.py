@@ -15,6 +15,7 @@ from flowmill.events import Json
 from flowmill.journal import Answer, Journal
 from flowmill.journal.store import Beginning
 from flowmill.model.embedded import catalogue
+from flowmill.model.embedded.machine import machine_cores
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
 from flowmill.model.redact import url_secrets
@@ -22,9 +23,11 @@ from flowmill.paths import cache_dir
 from flowmill.project.interpreter import find_python
 from flowmill.project.root import find_root
 from flowmill.protocols import Model
-from flowmill.runner.cold import ColdRunner
-from flowmill.settings import Settings, load_settings
+from flowmill.runner.guard import Guard
+from flowmill.runner.warm import WarmRunner
+from flowmill.settings import Settings, load_settings, project_table
 from flowmill.shapes import Mode, ModelProfile, Project
+from flowmill.trust import is_trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,24 @@ def open_run(place: Workplace, request: RunRequest, journal: Journal, model: Mod
         inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
         return RecordingModel(inner, keep)
 
-    tools = Tools(ColdRunner(place.project, cache_dir()), connect, place.endpoint.redact)
+    tools = Tools(open_runner(place), connect, place.endpoint.redact, lanes=machine_cores())
     run = Run(request, tools)
     run.id = journal.begin(_beginning(place, request, run.file.data))
     return run
+
+
+def open_runner(place: Workplace) -> WarmRunner:
+    """Runs the project's tests, drafts confined as the settings say."""
+    settings = place.settings
+    table, _ = project_table(place.project.root)
+    guard = Guard(
+        place.project,
+        cache_dir(),
+        settings.sandbox,
+        settings.pass_env,
+        trusted=is_trusted(place.project.root, table),
+    )
+    return WarmRunner(place.project, cache_dir(), guard)
 
 
 async def connect_model(endpoint: Endpoint, seconds_left: Callable[[], float]) -> Model:

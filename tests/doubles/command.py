@@ -19,7 +19,7 @@ from doubles.openai_server import FakeOpenAI
 from doubles.runs import alive, tree
 
 KEY = "sk-e2e-9f8e7d6c5b4a39281706"
-MARK = "E2E_MARK"
+MARK = "PYTEST_E2E_MARK"
 PATIENCE = 60.0
 """Seconds after which a run that should have ended is given up; every run here takes a few."""
 

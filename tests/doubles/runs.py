@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowmill.protocols import Runner
 from flowmill.runner.cold import ColdRunner
 from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestResult
 
@@ -35,7 +37,15 @@ class Told:
 class TinyProject:
     """A project in a folder of the test, run by this interpreter unless told otherwise."""
 
-    def __init__(self, folder: Path, files: dict[str, str], *, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: dict[str, str],
+        *,
+        python: str = sys.executable,
+        make: Callable[[Project, Path], Runner] = ColdRunner,
+        cache: Path | None = None,
+    ) -> None:
         self.root = folder / "project"
         for name, text in files.items():
             path = self.root / name
@@ -43,7 +53,7 @@ class TinyProject:
             path.write_text(text, encoding="utf-8")
         self.root.mkdir(exist_ok=True)
         self.project = Project(self.root, Path(python), "--python")
-        self.runner = ColdRunner(self.project, folder / "cache")
+        self.runner = make(self.project, cache or folder / "cache")
 
     def target(self, file: str, qualname: str) -> Target:
         return Target(self.root / file, qualname, 1, 1)

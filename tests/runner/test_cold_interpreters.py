@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
 
+from doubles.environments import made, python_of
 from doubles.runs import QUICK, TinyProject
 from flowmill.shapes import TestOrder
 
@@ -17,7 +16,6 @@ TESTS = {
     "mod.py": "def f():\n    '''\n    >>> f()\n    1\n    '''\n    return 1\n",
     "test_a.py": "import mod\ndef test_a(): assert mod.f() == 1\n",
 }
-PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
 
 
 async def test_no_interpreter(tmp_path: Path) -> None:
@@ -46,23 +44,15 @@ async def test_an_interpreter_without_pytest(tmp_path: Path) -> None:
     assert told.end.detail == f"pytest is not installed in {python}: {python} -m pip install pytest"
 
 
-def with_pytest(version: str) -> str | None:
-    """An interpreter of that version here that has pytest."""
-    if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
-        return sys.executable
-    for python in sorted(PYENV.glob(f"{version}.*/bin/python")):
-        if subprocess.run([python, "-c", "import pytest"], capture_output=True, check=False).returncode == 0:
-            return str(python)
-    return None
-
-
-@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"])
-async def test_every_version(tmp_path: Path, version: str) -> None:
-    python = with_pytest(version)
-    if python is None:
-        pytest.skip(f"no Python {version} with pytest here")
+@pytest.mark.parametrize("environment", ["", *made("py3")])
+async def test_every_version(tmp_path: Path, environment: str) -> None:
+    python = str(python_of(environment)) if environment else sys.executable
     tiny = TinyProject(tmp_path, TESTS, python=python)
     f = tiny.target("mod.py", "f")
     told = await tiny.run(TestOrder({}, doctest=f, trace=f, limits=QUICK))
+    if environment.endswith("too-old"):
+        assert told.end.problem == "no_python"
+        assert told.end.detail == f"{python}: is Python 3.8; its tests need 3.9 or later to be run"
+        return
     assert told.outcomes == {"test_a": "passed", "mod.f": "passed"}
     assert told.end.reached == {"test_a.py::test_a", "mod.py::mod.f"}

@@ -21,7 +21,8 @@ async def test_source_of_the_draft_is_imported(tmp_path: Path) -> None:
     mod = tiny.root / "mod.py"
     trace = tiny.target("mod.py", "f")
     # The tracing run writes bytecode of the file on disk; the overlay must win over that too.
-    assert (await tiny.run(TestOrder({}, trace=trace, limits=QUICK))).outcomes == {"test_f": "failed"}
+    own = TestOrder({}, trace=trace, untrusted=False, limits=QUICK)
+    assert (await tiny.run(own)).outcomes == {"test_f": "failed"}
     assert [name for name in tree(tmp_path / "cache") if "/mod." in name]
     assert (await tiny.run(TestOrder({mod: NEW.encode()}, limits=QUICK))).outcomes == {"test_f": "passed"}
     told = await tiny.run(TestOrder({mod: NEW.encode()}, trace=trace, limits=QUICK))

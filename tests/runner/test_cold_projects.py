@@ -214,8 +214,9 @@ async def test_src_layout_and_namespace_package(tmp_path: Path) -> None:
 
 async def test_the_configuration_above_the_project_counts(tmp_path: Path) -> None:
     files = {"sub/test_a.py": "def test_a(tmp_path): assert tmp_path.is_dir()\ndef test_b(): pass\n"}
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --maxfail=1\n")
-    tiny = TinyProject(tmp_path, files)
+    above = tmp_path / "above"
+    tiny = TinyProject(above, files, cache=tmp_path / "cache")
+    (above / "pytest.ini").write_text("[pytest]\naddopts = --maxfail=1\n")
     told = await tiny.run(TestOrder({}, keep=("sub/test_a.py::test_a",), limits=QUICK))
     assert [result.id for result in told.results] == ["project/sub/test_a.py::test_a"]
     assert told.outcomes == {"test_a": "passed"}

@@ -28,6 +28,8 @@ class Told:
 
     def test(self, name: str, outcome: str = "passed", **more: object) -> list[RunnerMessage]:
         self.say("start", id=name)
+        for _ in range(3):
+            self.say("phase")
         flags = {"reached": False, "everywhere": False} | more
         return self.say("test", id=name, outcome=outcome, seconds=0.1, message="", details="", **flags)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from flowmill.runner import wire
+from flowmill.runner.child.canary import EXPECTED
 
 RESULT: dict[str, object] = {
     "k": "test",
@@ -62,9 +63,29 @@ def test_a_message_is_one_line() -> None:
         line(**(RESULT | {"seconds": float("nan")})),
         line(**(RESULT | {"seconds": True})),
         line(**(RESULT | {"reached": 1})),
+        line(k="canary", caught="assert", broken=[]),
+        line(k="canary", caught=[]),
+        line(k="unfit", why=None),
+        line(k="confined", layers={}),
     ],
-    ids=range(17),
+    ids=range(21),
 )
 def test_what_we_never_write_is_refused(raw: bytes) -> None:
     with pytest.raises(wire.WireError):
         wire.parse(raw)
+
+
+def test_a_canary() -> None:
+    parsed = wire.parse(line(k="canary", caught=["assert"], broken=["x" * 9999] * 99))
+    assert parsed == wire.Canary(("assert",), ("x" * 100,) * 50)
+
+
+def test_every_line_carries_the_mark_of_its_run() -> None:
+    assert wire.parse(line(k="finish", n="mark", status=0), "mark") == wire.Finish(0)
+    for other in ({}, {"n": "other"}, {"n": None}):
+        with pytest.raises(wire.WireError):
+            wire.parse(line(k="finish", status=0, **other), "mark")
+
+
+def test_the_canaries_are_those_of_the_child() -> None:
+    assert set(EXPECTED) == set(wire.CANARIES)

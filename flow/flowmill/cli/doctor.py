@@ -20,14 +20,15 @@ from flowmill.cli.doctor_checks import (
     check_flowmill,
     check_project,
     check_python,
-    check_sandbox,
     check_settings,
     check_trust,
 )
 from flowmill.cli.doctor_model import check_model
+from flowmill.cli.doctor_sandbox import check_sandbox
 from flowmill.endpoint import find_endpoint
 from flowmill.errors import UsageError
 from flowmill.model.embedded.weights import catalogue
+from flowmill.paths import cache_dir
 from flowmill.project.interpreter import find_python
 from flowmill.project.root import find_root
 from flowmill.settings import Settings, load_settings, project_table
@@ -65,14 +66,13 @@ def examine(options: argparse.Namespace, environ: Mapping[str, str]) -> list[Che
     root = find_root(None, options.project)
     if options.trust:
         _trust(root)
-    flags = {"python": options.python, "model": options.model, "base_url": options.base_url}
+    flags = {name: getattr(options, name) for name in ("python", "model", "base_url", "sandbox")}
     settings, warnings = load_settings(flags, environ, root)
     names = [name for model in catalogue() for name in (model.name, model.alias)]
     return [
         check_flowmill(),
         check_project(root),
         *_check_interpreter(root, settings, environ),
-        check_sandbox(),
         *check_model(find_endpoint(settings, environ, embedded=names)),
         *check_cache(),
         *check_settings(warnings),
@@ -107,7 +107,9 @@ def _check_interpreter(root: Path, settings: Settings, environ: Mapping[str, str
         python, words = find_python(root, settings.python, environ, given_from=source)
     except UsageError as error:
         return [Check("interpreter", "failed", str(error), "give the path of a Python with --python", 2)]
-    return check_python(Project(root, python, words))
+    checks = check_python(Project(root, python, words))
+    # Without an answering interpreter there is nothing to try the layers in.
+    return checks if checks[0].state == "failed" else [*checks, *check_sandbox(python, settings, cache_dir())]
 
 
 def _trust(root: Path) -> None:
@@ -132,5 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", metavar="NAME", help="the model that would be asked")
     parser.add_argument("--base-url", metavar="URL", help="the server that would be asked")
+    parser.add_argument(
+        "--sandbox", metavar="SETTING", help="the setting that is judged: auto, strict or off"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each check")
     return parser

@@ -101,13 +101,6 @@ def check_cache() -> list[Check]:
     return [Check("cache", "ok", str(folder)), _check_journal(folder / JOURNAL)]
 
 
-def check_sandbox() -> Check:
-    found = "process group, wall clock, output caps; no file or network isolation yet"
-    return Check(
-        "sandbox", "warning", found, "drafts run with your rights: use a container for code that you distrust"
-    )
-
-
 def check_settings(warnings: Sequence[str]) -> list[Check]:
     """One line for each setting that does not count, or one that says that all do."""
     if not warnings:

@@ -19,6 +19,7 @@ from flowmill.engine.run import Run
 from flowmill.errors import UsageError
 from flowmill.events import RunFinished
 from flowmill.journal import Journal
+from flowmill.options import Sandbox
 from flowmill.shapes import Mode, Status, StrategyName
 from flowmill.source.functions import parse_target
 from flowmill.wiring import Workplace, open_run, open_workplace, request_for
@@ -139,4 +140,10 @@ def parser(name: str) -> argparse.ArgumentParser:
     )
     project.add_argument("--python", metavar="PATH", help="the project's interpreter")
     project.add_argument("--project", metavar="DIR", help="the project's folder")
+    project.add_argument(
+        "--sandbox",
+        metavar="|".join(get_args(Sandbox)),
+        help="what drafts may touch: what the project's own tests need (auto, the default), nothing of that "
+        "(strict), or all that you may (off)",
+    )
     return p

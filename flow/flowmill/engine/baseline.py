@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import report
+from flowmill.engine.mapping import learn
 from flowmill.engine.meter import Meter
 from flowmill.engine.request import RunRequest
 from flowmill.engine.verdict import Suite
 from flowmill.errors import ProjectError, UsageError
 from flowmill.events import TestsSelected
-from flowmill.project.selection import Selection, Tier, select
+from flowmill.project.function_map import FunctionMap
+from flowmill.project.mapped import select_mapped
+from flowmill.project.selection import Selection, Tier
 from flowmill.protocols import Runner
 from flowmill.shapes import Collected, RunEnd, Target, TestLimits, TestOrder, TestRef, TestResult
 
@@ -26,6 +30,8 @@ class Tally:
 
     tests: tuple[TestRef, ...] = ()
     results: dict[str, TestResult] = field(default_factory=dict[str, TestResult])
+    notes: dict[str, None] = field(default_factory=dict[str, None])
+    barred: frozenset[str] = frozenset()
     end: RunEnd = field(default_factory=lambda: RunEnd("crashed", "the tests' process ended without a word"))
 
     def join(self, later: Tally) -> None:
@@ -38,6 +44,8 @@ class Tally:
             reached = known | (frozenset(later.results) if new is None else new)
         self.tests = _union(self.tests, later.tests)
         self.results |= later.results
+        self.notes |= dict.fromkeys(later.end.notes)
+        self.barred |= later.end.barred
         self.end = replace(later.end, reached=reached)
 
 
@@ -58,7 +66,10 @@ class Baseline:
 
 
 class BaselineTaker:
-    """Tries tiers of tests, the most specific first, until one holds tests that execute the target."""
+    """Tries tiers of tests, the most specific first, until one holds tests that execute the target.
+
+    What the tests execute besides is added to the map, if there is one.
+    """
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class BaselineTaker:
         runner: Runner,
         meter: Meter,
         emitter: Emitter,
+        known: FunctionMap | None = None,
     ) -> None:
         self._request = request
         self._target = target
@@ -75,6 +87,7 @@ class BaselineTaker:
         self._runner = runner
         self._meter = meter
         self._emitter = emitter
+        self._known = known
         self._so_far = Tally()
 
     async def take(self) -> Baseline:
@@ -86,7 +99,13 @@ class BaselineTaker:
         request = self._request
         with self._emitter.stage("tests"):
             selection = await asyncio.to_thread(
-                select, request.project.root, request.file, request.qualname, request.tests, request.buffers
+                select_mapped,
+                request.project.root,
+                request.file,
+                request.qualname,
+                request.tests,
+                request.buffers,
+                self._known,
             )
             if selection.note:
                 self._emitter.note(selection.note)
@@ -113,6 +132,8 @@ class BaselineTaker:
         return useful and self._noted(useful)
 
     def _noted(self, baseline: Baseline) -> Baseline:
+        for note in self._so_far.notes:
+            self._emitter.note(note)
         ran = sum(t.trust == "project" for t in baseline.suite.tests)
         counting = len(baseline.suite.counting)
         if counting < ran:
@@ -127,12 +148,13 @@ class BaselineTaker:
             tier.keep,
             doctest=self._target,
             trace=self._target,
+            census=self._known is not None,
             untrusted=False,
             limits=TestLimits(seconds, self._request.test_seconds, timeouts=3),
         )
 
     async def _run(self, tier: Tier) -> Tally:
-        tally = Tally()
+        tally, began = Tally(), time.time()
         with self._meter.tests_busy():
             async with aclosing(self._runner.run(self._order(tier))) as messages:
                 async for message in messages:
@@ -145,14 +167,22 @@ class BaselineTaker:
                         self._emitter.emit(report(0, message))
                     else:
                         tally.end = message
+        await self._learn(tally, began)
         return tally
+
+    async def _learn(self, tally: Tally, began: float) -> None:
+        census, request = tally.end.census, self._request
+        if self._known is not None and census is not None:
+            await asyncio.to_thread(
+                learn, self._known, request.project.root, request.buffers, census, tally.results, began
+            )
 
     def _suite(self, tally: Tally, tier: Tier) -> Suite:
         """Which tests count: those that execute the target, or all that the user named."""
         project = [t.id for t in tally.tests if t.trust == "project"]
         reached = tally.end.reached
         all_count = tier.how == "given" or reached is None
-        counting = frozenset(i for i in project if all_count or i in (reached or ()))
+        counting = frozenset(i for i in project if all_count or i in (reached or ())) - tally.barred
         return Suite(
             tests=tally.tests,
             counting=counting,

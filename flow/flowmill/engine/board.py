@@ -63,9 +63,12 @@ class Board:
             if better(verdict, self.best, suite):
                 self.best = verdict
 
-    def doubt(self, verdict: Verdict) -> None:
-        """The draft's tests did not run to their end again, so that it cannot count as verified."""
-        self.verdicts[self.verdicts.index(verdict)] = replace(verdict, complete=False)
+    def doubt(self, verdict: Verdict, refused: str = "") -> None:
+        """The draft's tests did not run to their end again, so that it cannot count as verified.
+
+        With `refused` its outcomes are not trusted at all, and it is no better than no draft.
+        """
+        self.verdicts[self.verdicts.index(verdict)] = replace(verdict, complete=False, refused=refused)
         self.reconsider(self.suite)
 
     def learn(self, suite: Suite, verdict: Verdict, results: Mapping[str, TestResult]) -> None:

@@ -26,7 +26,11 @@ async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitt
     """
     best = board.best
     with emitter.stage("confirm"):
-        again, end = await judge.run_tests(best.number, best.data, quiet=True)
+        again, end = await judge.run_tests(best.number, best.data, again=True)
+        if end is not None and end.doubt:
+            emitter.note(f"draft {best.number} is not trusted: {end.doubt}", "warning")
+            board.doubt(best, end.doubt)
+            return False
         if end is None or end.problem:
             emitter.note(
                 f"draft {best.number} could not be confirmed: {end.detail if end else 'cut off'}", "warning"
@@ -49,7 +53,7 @@ async def _settle_unsteady(
     unsteady = {i for i, r in best.results.items() if i in again and _differ(again[i], r) and not is_made(i)}
     if not unsteady:
         return
-    before, _ = await judge.run_tests(0, judge.original, only=frozenset(unsteady), quiet=True)
+    before, _ = await judge.run_tests(0, judge.original, only=frozenset(unsteady), again=True)
     flickers = {
         i for i in unsteady if i in before and i in suite.baseline and _differ(before[i], suite.baseline[i])
     }
@@ -80,6 +84,10 @@ async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter,
     known = {t.id for t in suite.tests}
     reached = end.reached if end is not None and end.reached is not None else frozenset(results)
     bad = [r for i, r in results.items() if i not in known and i in reached and r.outcome not in GOOD]
+    if end is not None and end.doubt:
+        emitter.note(f"draft {best.number} is not trusted: {end.doubt}", "warning")
+        board.doubt(best, end.doubt)
+        return
     if end is None or end.through_target:
         emitter.note(
             f"draft {best.number} is not trusted: a wider test file cannot be collected with it", "warning"

@@ -90,12 +90,23 @@ class Judge:
             self._emitter.note(f"draft {verdict.number} is not trusted: {why}", "warning")
             return replace(verdict, refused=why)
         results, end = await self.run_tests(verdict.number, verdict.data, made=made)
+        if end is not None:
+            self._tell_path(verdict.number, end)
+        if end is not None and end.doubt:
+            # What it answered to the tests is kept back: no count may take it for a pass.
+            self._emitter.note(f"draft {verdict.number} is not trusted: {end.doubt}", "warning")
+            return replace(verdict, refused=end.doubt, problem=end.detail)
         if end is not None and end.problem:
             self._emitter.note(f"draft {verdict.number}: {end.detail or end.problem}")
         problem = "" if end is None else end.detail
         return replace(
             verdict, results=results, complete=end is not None and end.problem is None, problem=problem
         )
+
+    def _tell_path(self, number: int, end: RunEnd) -> None:
+        way = {"swap": "in place", "import": "in a fresh import", "cold": "in a process of its own"}[end.path]
+        why = f", since {end.slower}" if end.slower else ""
+        self._emitter.note(f"draft {number}: its tests ran {way}{why}")
 
     def _refused(self, verdict: Verdict, function: Function) -> str:
         candidate = verdict.candidate
@@ -112,14 +123,17 @@ class Judge:
         *,
         made: str | None = None,
         only: frozenset[str] | None = None,
-        quiet: bool = False,
+        again: bool = False,
     ) -> tuple[dict[str, TestResult], RunEnd | None]:
-        """Outcomes of the suite's tests with `data` in the file's place, reported as they happen."""
+        """Outcomes of the suite's tests with `data` in the file's place, reported as they happen.
+
+        `again` is a run to check another one: in a process that shares nothing with it, and not reported.
+        """
         suite = self._board.suite
-        order = self._order(suite, data, made, only)
+        order = replace(self._order(suite, data, made, only), clean=again, untrusted=number != 0)
         if not (order.files or order.doctest or order.made or suite.open_ended):
             return {}, RunEnd(None)
-        return await self._collect(order, None if quiet else number)
+        return await self._collect(order, None if again else number)
 
     async def _collect(
         self, order: TestOrder, number: int | None
@@ -159,6 +173,8 @@ class Judge:
             tier.files,
             tier.keep,
             trace=target,
+            untrusted=data != self.original,
+            clean=True,
             limits=TestLimits(max(5.0, self._meter.remaining / 2), self._test_seconds),
         )
         return await self._collect(order, None)

@@ -40,6 +40,8 @@ class Tools:
     runner: Runner
     connect: Callable[[], Awaitable[Model]]
     redact: Callable[[str], str] = str
+    lanes: int = 1
+    """How many drafts may be judged at once."""
 
 
 @dataclass(frozen=True, slots=True)

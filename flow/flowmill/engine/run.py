@@ -11,6 +11,7 @@ from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk, Task
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import Judge, Site
+from flowmill.engine.mapping import MapBuilder
 from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.release import release
 from flowmill.engine.request import Result, RunRequest, Tools
@@ -26,9 +27,14 @@ from flowmill.source.text import SourceFile
 
 
 class Run:
-    """One run. Iterate over `records()` once; `result` is there when it is exhausted."""
+    """One run. Iterate over `records()` once; `result` is there when it is exhausted.
 
-    def __init__(self, request: RunRequest, tools: Tools, run_id: str = "") -> None:
+    With a `mapping` the tests are chosen by what they execute, and it goes on learning until the run ends.
+    """
+
+    def __init__(
+        self, request: RunRequest, tools: Tools, run_id: str = "", mapping: MapBuilder | None = None
+    ) -> None:
         """Raises `TargetError` if the function is not there: nothing has begun then."""
         self.id = run_id
         self.request = request
@@ -37,6 +43,7 @@ class Run:
         self.target = self.function.target(self.file.path)
         self.result: Result | None = None
         self._tools = tools
+        self._mapping = mapping
         self.meter = Meter(request.budget)
         self._emitter = Emitter(tools.redact)
         self._task: asyncio.Task[None] | None = None
@@ -104,15 +111,20 @@ class Run:
                 await asyncio.wait([connecting])
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().aclose()
+            if self._mapping is not None:
+                await self._mapping.stop()
         finally:
             await self._tools.runner.aclose()
 
     async def _stages(self, connecting: asyncio.Task[Model]) -> Status:
         request, emitter = self.request, self._emitter
+        known = self._mapping.known if self._mapping is not None else None
         taker = BaselineTaker(
-            request, self.target, self.function.is_stub, self._tools.runner, self.meter, emitter
+            request, self.target, self.function.is_stub, self._tools.runner, self.meter, emitter, known
         )
         baseline = await taker.take()
+        if self._mapping is not None:
+            self._mapping.start()
         suite, problem = baseline.suite, baseline.problem
         start = Verdict(
             0, None, self.function.source, self.file.data, "", suite.baseline, True, problem=problem
@@ -137,7 +149,9 @@ class Run:
         task = await make_task(request, self.file, self.function, mode, self._board, model.profile, emitter)
         release(self._board, emitter)
         desk = Desk(task, model, self.meter, emitter)
-        self._search = Search(desk, self._judge_of(task), self._board, baseline.wider, self.meter, emitter)
+        self._search = Search(
+            desk, self._judge_of(task), self._board, baseline.wider, self.meter, emitter, self._tools.lanes
+        )
         await self._search.run(request.strategy)
         return self._status()
 

@@ -19,11 +19,23 @@ from flowmill.strategies import STRATEGIES
 
 
 class Search:
-    """One search on one board. `confirmed` is the draft that held when it was run again, or None."""
+    """One search on one board. `confirmed` is the draft that held when it was run again, or None.
+
+    Up to `lanes` drafts are judged at once.
+    """
 
     def __init__(
-        self, desk: Desk, judge: Judge, board: Board, wider: Tier | None, meter: Meter, emitter: Emitter
+        self,
+        desk: Desk,
+        judge: Judge,
+        board: Board,
+        wider: Tier | None,
+        meter: Meter,
+        emitter: Emitter,
+        lanes: int = 1,
     ) -> None:
+        self._lanes = lanes
+        self._judging: set[asyncio.Task[None]] = set()
         self._desk = desk
         self._judge = judge
         self._board = board
@@ -44,30 +56,56 @@ class Search:
         except BudgetSpent as spent:
             self._emitter.note(f"stopped: {spent}")
         finally:
-            producer.cancel()
-            await asyncio.wait([producer])
+            for task in (producer, *self._judging):
+                task.cancel()
+            await asyncio.wait([producer, *self._judging])
             settle_by_agreement(self._board, self._emitter)
 
     async def _judge_all(self) -> bool:
         """True if the search is over before the source is: nothing more is wanted of it."""
-        while (candidate := await self._next()) is not None:
-            await self._judge.judge(candidate, self._desk.made)
-            if await self._confirmed() or enough_unverified(self._board):
-                return True
-            release(self._board, self._emitter)
-            self._board.arrived()
+        getting: asyncio.Task[Candidate | None] | None = asyncio.create_task(self._queue.get())
+        try:
+            while getting is not None or self._judging:
+                free = len(self._judging) < self._lanes and self._meter.remaining > 0
+                done = await self._first_of(
+                    self._judging | ({getting} if getting and (free or not self._judging) else set())
+                )
+                if getting in done:
+                    candidate = getting.result()
+                    getting = None
+                    if candidate is not None:
+                        self._judging.add(asyncio.create_task(self._judge.judge(candidate, self._desk.made)))
+                        getting = asyncio.create_task(self._queue.get())
+                for task in done & self._judging:
+                    self._judging.discard(task)
+                    task.result()
+                    if await self._judged():
+                        return True
+        finally:
+            if getting is not None:
+                getting.cancel()
         return False
 
-    async def _next(self) -> Candidate | None:
-        """The next candidate. `asyncio.wait_for` would swallow a cancel that comes together with one."""
-        getting = asyncio.ensure_future(self._queue.get())
-        try:
-            await asyncio.wait({getting}, timeout=self._meter.remaining)
-            if not getting.done():
-                raise BudgetSpent("seconds", self._meter.budget)
-            return getting.result()
-        finally:
-            getting.cancel()
+    async def _first_of(
+        self, tasks: set[asyncio.Task[None] | asyncio.Task[Candidate | None]]
+    ) -> set[asyncio.Task[None] | asyncio.Task[Candidate | None]]:
+        """Those that are done; drafts that are being judged when the time is up are judged to their end.
+
+        `asyncio.wait_for` would swallow a cancel that comes together with a result.
+        """
+        patience = None if self._judging else self._meter.remaining
+        done, _ = await asyncio.wait(tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise BudgetSpent("seconds", self._meter.budget)
+        return done
+
+    async def _judged(self) -> bool:
+        """A verdict is on the board: True if the search is over with it."""
+        if await self._confirmed() or enough_unverified(self._board):
+            return True
+        release(self._board, self._emitter)
+        self._board.arrived()
+        return False
 
     async def _confirmed(self) -> bool:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""

@@ -51,7 +51,7 @@ class Verdict:
     """One judged draft. `number` 0 is the code as it stood.
 
     `results` holds all outcomes by id; `complete` is False if the run of the tests
-    broke off, `refused` says why a draft was not run at all.
+    broke off, `refused` says why a draft was not run at all, or why its run is not trusted.
     """
 
     number: int

@@ -1,8 +1,1 @@
-"""Running the project's tests: in a cold process per run, or by a script for tests."""
-
-from __future__ import annotations
-
-from flowmill.runner.cold import ColdRunner
-from flowmill.runner.scripted import ScriptedRunner
-
-__all__ = ["ColdRunner", "ScriptedRunner"]
+"""Running the project's tests: warm where that is possible, else in a process of their own."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass, field, replace
 
 from flowmill.runner import wire
+from flowmill.runner.deaths import aside, death, last_line, usage
+from flowmill.runner.witness import Witness
 from flowmill.shapes import (
     Census,
     Collected,
@@ -27,11 +28,18 @@ GRACE_SECONDS = 1.0
 
 @dataclass
 class Ledger:
-    """The record of a run over all its processes. Clock times are of `time.monotonic`."""
+    """The record of a run over all its processes. Clock times are of `time.monotonic`.
+
+    `nonce` is what every line has to carry, `witness` says what else is asked of the report.
+    """
 
     limits: TestLimits
     python: str
     started: float
+    nonce: str = ""
+    witness: Witness = field(default_factory=Witness)
+    unfit: str = ""
+    """Why the draft could not be put into the code that is loaded; no test was run then."""
     tests: dict[str, TestRef] = field(default_factory=dict[str, TestRef])
     done: set[str] = field(default_factory=set[str])
     attempts: int = 0
@@ -66,6 +74,7 @@ class Ledger:
     def begin_attempt(self) -> tuple[str, ...] | None:
         """Another process starts; give the tests that are left for it, None if that is not known yet."""
         left = self.remaining() if self.attempts else None
+        self.witness.begin_attempt()
         self.attempts += 1
         self.attempt_open = True
         self._running = None
@@ -83,9 +92,13 @@ class Ledger:
         return self._since + self.limits.test_seconds + GRACE_SECONDS
 
     def feed(self, raw: bytes, now: float) -> list[RunnerMessage]:
-        """Take one line of the test process; give what is to be told. Raises WireError."""
-        line = wire.parse(raw)
-        self._since = now
+        """Take one line of the test process; give what is to be told.
+
+        Raises WireError for a line that is not ours: the run is to be stopped as "output".
+        """
+        self.witness.weigh(raw)
+        line = wire.parse(raw, self.nonce)
+        self.witness.hear(line)
         match line:
             case wire.Hello():
                 self._greet(line)
@@ -99,7 +112,10 @@ class Ledger:
                 self._broken.append(line)
             case wire.Started():
                 self._running, self._began = self._known(line.id), now
+                self._since = now
             case wire.Phase():
+                self._since = now
+            case wire.Canary():
                 pass
             case wire.Reached():
                 self._reached |= {self._running} if self._running else set()
@@ -111,6 +127,8 @@ class Ledger:
                 self._needs[line.need] = None
             case wire.Confined():
                 self._layers = line.layers
+            case wire.Unfit():
+                self._refuse(line.why)
             case wire.Finish():
                 self._status, self.attempt_open = line.status, False
         return []
@@ -119,11 +137,14 @@ class Ledger:
         self._heard = True
         if line.problem == "no_pytest":
             remedy = f"{self.python} -m pip install pytest"
-            self.stop(
-                "no_pytest", f"pytest is not installed in {self.python}: {remedy}" + _aside(line.detail)
-            )
+            self.stop("no_pytest", f"pytest is not installed in {self.python}: {remedy}" + aside(line.detail))
         elif line.problem:
             self.stop("no_python", f"{self.python}: {line.detail}")
+
+    def _refuse(self, why: str) -> None:
+        if self._collected:
+            raise wire.WireError("unfit, and it ran")
+        self.unfit, self.attempt_open = why or "it does not fit", False
 
     def _collect(self, line: wire.AllCollected) -> list[RunnerMessage]:
         if self._collected:
@@ -151,7 +172,7 @@ class Ledger:
             return []
         self.done.add(result.id)
         self._timeouts += result.outcome == "timeout"
-        left = len(self.remaining())
+        left = len(self.tests) - len(self.done)
         if left and self._timeouts >= self.limits.timeouts:
             told = (
                 f"{self._timeouts} test{'s' * (self._timeouts > 1)} timed out; the other {left} were not run"
@@ -176,17 +197,17 @@ class Ledger:
         """The present process is gone without having said that it finished."""
         self.attempt_open = False
         if not self._heard:
-            self.stop("no_python", f"{self.python} cannot run: {_last_line(output) or _death(returncode)}")
+            self.stop("no_python", f"{self.python} cannot run: {last_line(output) or death(returncode)}")
         elif self._running is None and self._broken:
             self.open = False
         elif self._running is None:
             self.stop(
                 "crashed",
-                f"the tests' process {_death(returncode)}; {self._stage()}" + _aside(_last_line(output)),
+                f"the tests' process {death(returncode)}; {self._stage()}" + aside(last_line(output)),
             )
         elif "++ Timeout ++" in output:
             return self._lose("timeout", "timed out, as pytest-timeout says", output, now)
-        return self._lose("crashed", f"the interpreter {_death(returncode)}", output, now)
+        return self._lose("crashed", f"the interpreter {death(returncode)}", output, now)
 
     @property
     def said_finish(self) -> bool:
@@ -199,8 +220,9 @@ class Ledger:
                 "crashed", self._aborted or "pytest was stopped while this test ran", output, now
             )
         self.open = False
+        self.witness.left(returncode)
         if self._status == 4 and not self._broken:
-            self.stop("usage", _usage(output))
+            self.stop("usage", usage(output))
         return []
 
     def _lose(self, outcome: Outcome, message: str, output: str, now: float) -> list[RunnerMessage]:
@@ -208,6 +230,7 @@ class Ledger:
             self.open = False
             return []
         self._lost = True
+        self.witness.lost()
         told = self._settle(TestResult(self._running, outcome, now - self._began, message, output[-6000:]))
         self.open = self.open and bool(self.remaining())
         if self.open and self.attempts > RESTARTS:
@@ -215,7 +238,12 @@ class Ledger:
         return told
 
     def stop(self, problem: RunProblem, detail: str) -> None:
-        """End the run; the first problem is the one that is told."""
+        """End the run; the first problem is the one that is told.
+
+        "output" is said of a report that our own process would not write, and so is a doubt as well.
+        """
+        if problem == "output":
+            self.witness.suspect(detail)
         if self._problem is None:
             self._problem, self._detail = problem, detail
         self.open = self.attempt_open = False
@@ -239,6 +267,7 @@ class Ledger:
             census=self._census(),
             needs=tuple(self._needs),
             layers=self._layers,
+            doubt=self.witness.judge(complete=verdict.problem is None),
             seconds=now - self.started,
         )
 
@@ -271,37 +300,3 @@ class Ledger:
 
     def _unmatched(self) -> str:
         return f"no test matches {', '.join(self._missing)}" if self._missing else ""
-
-
-def _death(returncode: int | None) -> str:
-    if returncode is None:
-        return "closed its report and went on"
-    if returncode >= 0:
-        return f"exited with status {returncode} in the middle of the run"
-    try:
-        return f"was killed by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"was killed by signal {-returncode}"
-
-
-def _aside(text: str) -> str:
-    return f" ({text})" if text else ""
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
-
-
-def _usage(output: str) -> str:
-    """pytest's own words for wrong usage: what its lines with "error" say, else the last line."""
-    lines = [line.strip().removeprefix("ERROR: ") for line in output.splitlines()]
-    said = [line.rpartition("error: ")[2] for line in lines if "error: " in line]
-    errors = said or [
-        line for line, raw in zip(lines, output.splitlines(), strict=True) if raw.startswith("ERROR: ")
-    ]
-    return (
-        "; ".join(list(dict.fromkeys(errors))[:2])[:500]
-        or _last_line(output)
-        or "pytest refused its arguments"
-    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import subprocess
 import tempfile
@@ -22,18 +21,12 @@ from typing import IO
 
 from flowmill.errors import ProjectError
 from flowmill.runner.family import TOKEN, kill_family, living
+from flowmill.runner.hearing import Hearing, Output
+from flowmill.sandbox.environment import without_secrets
 
 RESULTS = "FLOWMILL_RESULTS"
-LINE_BYTES = 256 * 1024
 DYING_ROUNDS, DYING_SECONDS = 100, 0.005
 """How often and how long to look whether the kernel is done with what was killed."""
-_SECRET = re.compile(
-    r"(^|_)(API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|TOKENS?|CREDENTIALS?|AUTH_SOCK)$|SECRET|PASSWORD|PASSWD"
-    r"|^(FLOWMILL|OPENAI|ANTHROPIC|AWS|AZURE)_"
-)
-_OUTER_PYTEST = re.compile(
-    r"^(PYTEST_CURRENT_TEST|PYTEST_VERSION|PYTEST_XDIST_.*|COV_CORE_.*|COVERAGE_PROCESS_.*)$"
-)
 
 
 def scrubbed_env(
@@ -43,144 +36,44 @@ def scrubbed_env(
 
     What an outer pytest or coverage left behind is dropped too: it would steer the inner one.
     """
-    source = os.environ if base is None else base
-    kept = {
-        name: value
-        for name, value in source.items()
-        if not _SECRET.search(name.upper()) and not _OUTER_PYTEST.match(name)
-    }
-    return kept | dict(extra or {})
+    return without_secrets(os.environ if base is None else base) | dict(extra or {})
 
 
 class StartError(ProjectError):
     """The command cannot be started: it is not there, not executable, or its folder is gone."""
 
 
-class Output:
-    """What a process printed: the head and the tail of it, never more than `cap` bytes."""
-
-    def __init__(self, cap: int) -> None:
-        self._half = max(cap // 2, 1)
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
-        self.total = 0
-
-    def add(self, data: bytes) -> None:
-        self.total += len(data)
-        room = self._half - len(self._head)
-        self._head += data[:room] if room > 0 else b""
-        self._tail += data[max(room, 0) :]
-        # Cutting only at twice the size keeps the cost of a flood linear.
-        if len(self._tail) > 2 * self._half:
-            self._cut()
-
-    def _cut(self) -> None:
-        excess = max(len(self._tail) - self._half, 0)
-        self._dropped += excess
-        del self._tail[:excess]
-
-    def text(self) -> str:
-        self._cut()
-        gap = f"\n... {self._dropped} bytes left out ...\n".encode() if self._dropped else b""
-        return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
-
-
-class _Drain(asyncio.Protocol):
-    """Empties a pipe as fast as it fills, so that the child never blocks on its output."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        self._output.add(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-
-class Process:
-    """A running child. Made by `spawn`, which also ends it."""
+class Process(Hearing):
+    """A child with a report and an output. Made by `spawn`, which also ends it."""
 
     def __init__(self, popen: subprocess.Popen[bytes], token: str, output: Output) -> None:
+        super().__init__(output)
         self.pid = popen.pid
         self.token = token
-        self.output = output
         self._popen = popen
-        self._lines = asyncio.StreamReader(limit=LINE_BYTES)
-        self._reading: asyncio.Task[bytes] | None = None
-        self._pipes: list[asyncio.ReadTransport] = []
-        self._drain = _Drain(output)
-        self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def connect(self, results: IO[bytes], output: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
         # A thread of its own instead of the loop's child watcher: that one waits for the
         # pipes to close on some Python versions, and an orphan may hold them open.
         threading.Thread(target=self._reap, args=(loop,), daemon=True, name="flowmill-reap").start()
-        lines = asyncio.StreamReaderProtocol(self._lines)
-        for protocol, pipe in ((lines, results), (self._drain, output)):
-            transport, _ = await loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)
-            self._pipes.append(transport)
+        await self.listen(results, output)
 
     def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
         code = _await_exit(self._popen)
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._exited, code)
-
-    def _exited(self, code: int) -> None:
-        if not self._exit.done():
-            self._exit.set_result(code)
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit status, negative for a signal, None while it runs."""
-        return self._exit.result() if self._exit.done() else None
-
-    async def line(self, timeout: float) -> bytes | None:
-        """The next line of the result pipe, None when the process has ended and no line is left.
-
-        Raises TimeoutError after `timeout` seconds, ValueError if a line is over 256 kB.
-        """
-        if self._reading is None:
-            self._reading = asyncio.ensure_future(self._lines.readline())
-        reading = self._reading
-        await asyncio.wait({reading, self._exit}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done() and self._exit.done():
-            # What it wrote before it died is in the pipe; an orphan may keep the pipe open for ever.
-            await asyncio.wait({reading}, timeout=0.1)
-            if not reading.done():
-                return None
-        if not reading.done():
-            raise TimeoutError
-        self._reading = None
-        line = reading.result()
-        return line if line.endswith(b"\n") else None
-
-    async def settle(self, timeout: float) -> int | None:
-        """Wait up to `timeout` seconds for the exit, and shortly for the last of the output."""
-        await asyncio.wait({self._exit}, timeout=timeout)
-        if self._exit.done():
-            await asyncio.wait({self._drain.closed}, timeout=0.2)
-        return self.returncode
+            loop.call_soon_threadsafe(self.exited, code)
 
     async def end(self) -> None:
         """Kill the process and all that it started, and reap it."""
         killed = kill_family(self.pid, self.token)
-        if self._reading is not None:
-            self._reading.cancel()
-        await asyncio.wait({self._exit})
+        await self.gone()
         self._popen.wait()
         for _ in range(DYING_ROUNDS):
             if not living(killed):
                 break
             await asyncio.sleep(DYING_SECONDS)
-        for pipe in self._pipes:
-            pipe.close()
-        # The transports close their files in the next round of the loop.
-        await asyncio.sleep(0)
+        await self.deafen()
 
 
 def _await_exit(popen: subprocess.Popen[bytes]) -> int:
@@ -209,23 +102,28 @@ class spawn:
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         output_bytes: int = 1_000_000,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._command = list(command)
         self._cwd = cwd
         self._env = dict(scrubbed_env() if env is None else env)
         self._stdin = stdin
         self._output_bytes = output_bytes
+        self._pass_fds = tuple(pass_fds)
         self._process: Process | None = None
 
-    async def __aenter__(self) -> Process:
+    async def start(self) -> Process:
+        """Start it; whoever asked ends it. Raises StartError."""
         if os.name != "posix":
             raise ProjectError(
                 "running the project's tests needs Linux or macOS so far; this is Windows",
                 hint="run flowmill inside WSL",
             )
         token = secrets.token_hex(16)
-        popen, results, output = _popen(self._command, self._cwd, self._env, self._stdin, token)
-        process = self._process = Process(popen, token, Output(self._output_bytes))
+        popen, results, output = _popen(
+            self._command, self._cwd, self._env, self._stdin, token, self._pass_fds
+        )
+        process = Process(popen, token, Output(self._output_bytes))
         try:
             await process.connect(results, output)
         except BaseException:
@@ -233,17 +131,21 @@ class spawn:
             raise
         return process
 
+    async def __aenter__(self) -> Process:
+        self._process = await self.start()
+        return self._process
+
     async def __aexit__(self, *error: object) -> None:
         if self._process is not None:
             await self._process.end()
 
 
 def _popen(
-    command: list[str], cwd: Path, env: dict[str, str], stdin: bytes, token: str
+    command: list[str], cwd: Path, env: dict[str, str], stdin: bytes, token: str, pass_fds: tuple[int, ...]
 ) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]:
-    with _file_of(stdin) as given:
-        results, results_end = _pipe()
-        output, output_end = _pipe()
+    with file_of(stdin) as given:
+        results, results_end = pipe()
+        output, output_end = pipe()
         try:
             with results_end, output_end:
                 popen = subprocess.Popen(
@@ -253,7 +155,7 @@ def _popen(
                     stdin=given,
                     stdout=output_end,
                     stderr=output_end,
-                    pass_fds=(results_end.fileno(),),
+                    pass_fds=(results_end.fileno(), *pass_fds),
                     start_new_session=True,
                 )
         except OSError as error:
@@ -264,7 +166,7 @@ def _popen(
     return popen, results, output
 
 
-def _file_of(data: bytes) -> IO[bytes]:
+def file_of(data: bytes) -> IO[bytes]:
     """A file rather than a pipe: writing it cannot block on a child that does not read."""
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
@@ -276,7 +178,7 @@ def _file_of(data: bytes) -> IO[bytes]:
     return file
 
 
-def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+def pipe() -> tuple[IO[bytes], IO[bytes]]:
     read, write = os.pipe()
     return os.fdopen(read, "rb", 0), os.fdopen(write, "wb", 0)
 

@@ -16,6 +16,8 @@ from flowmill.shapes import FunctionName, Need, NeedKind, Outcome, Trust
 ID_CHARS = 4_000
 MESSAGE_CHARS = 500
 DETAIL_CHARS = 8_000
+CANARIES = ("assert", "unittest", "raises", "fixture")
+"""What a test process shows to fail still, after tests that all passed; see child/canary.py."""
 
 
 class WireError(ValueError):
@@ -103,6 +105,21 @@ class Confined:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """The draft cannot be put into the code that is loaded; no test was run."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """`caught`: the canaries that failed, as they must; `broken`: the machinery that is not what it was."""
+
+    caught: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     status: int
 
@@ -119,13 +136,19 @@ Line = (
     | Functions
     | Needed
     | Confined
+    | Unfit
+    | Canary
     | Finish
 )
 _Fields = dict[str, object]
 
 
-def parse(raw: bytes) -> Line:
-    """The line's meaning. Raises WireError for anything but a well-formed line of a known kind."""
+def parse(raw: bytes, nonce: str = "") -> Line:
+    """The line's meaning. Raises WireError for anything but a well-formed line of a known kind.
+
+    With a `nonce` every line has to carry it, but for that of an interpreter which
+    cannot run pytest: it ends before it reads its order.
+    """
     try:
         value: object = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -136,7 +159,10 @@ def parse(raw: bytes) -> Line:
     reader = _READERS.get(_text(fields, "k", 20))
     if reader is None:
         raise WireError("unknown kind of line")
-    return reader(fields)
+    line = reader(fields)
+    if nonce and fields.get("n") != nonce and not (isinstance(line, Hello) and line.problem):
+        raise WireError("without the mark of this run")
+    return line
 
 
 def _text(fields: _Fields, name: str, limit: int, *, tail: bool = False) -> str:
@@ -228,7 +254,15 @@ def _needed(fields: _Fields) -> Needed:
 
 
 def _confined(fields: _Fields) -> Confined:
-    return Confined(tuple(str(layer)[:100] for layer in _list(fields, "layers")[:50]))
+    return Confined(_names(fields, "layers", 50))
+
+
+def _names(fields: _Fields, name: str, limit: int) -> tuple[str, ...]:
+    return tuple(str(entry)[:100] for entry in _list(fields, name)[:limit])
+
+
+def _canary(fields: _Fields) -> Canary:
+    return Canary(_names(fields, "caught", len(CANARIES)), _names(fields, "broken", 50))
 
 
 def _finish(fields: _Fields) -> Finish:
@@ -250,5 +284,7 @@ _READERS: dict[str, Callable[[_Fields], Line]] = {
     "functions": _functions,
     "need": _needed,
     "confined": _confined,
+    "unfit": lambda fields: Unfit(_text(fields, "why", MESSAGE_CHARS)),
+    "canary": _canary,
     "finish": _finish,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import importlib
 import os
 import resource
@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from .bytecode import place_bytecode
-from .limit import Limit
 from .options import strip_configured_options
 from .order import Channel, Order, read_order
 from .overlay import Overlay, serve_imports, serve_lines, serve_rewriter
 from .reporter import Reporter
-from .watch import Watch
+from .zygote import Zygote
 
 NICENESS = 10
 FILE_BYTES = 512 * 1024 * 1024
@@ -52,40 +51,48 @@ def bound_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def stand_back() -> None:
+    """Leave the processor to whoever else wants it.
+
+    Where the kernel groups processes by session, niceness counts within the session only,
+    and this process has one of its own: there the group itself stands back.
+    """
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
+        group.write(str(NICENESS))
+
+
 def arguments(order: Order) -> list[str]:
     return [
         "--tb=short",
         "--color=no",
         "-p",
         "no:randomly",
-        "-o",
-        f"cache_dir={os.path.join(order.scratch, 'cache')}",
         f"--basetemp={os.path.join(order.scratch, 'basetemp')}",
         *order.files,
     ]
 
 
 def main() -> None:
-    channel = Channel(int(os.environ.pop("FLOWMILL_RESULTS")))
+    report, control = os.environ.pop("FLOWMILL_RESULTS"), os.environ.pop("FLOWMILL_CONTROL", "")
     order = read_order(sys.stdin.buffer.read().decode())
     die_with(order.parent)
     bound_files()
     # A model that runs beside the tests loses far more than the tests do: 4 tokens a second instead of 25.
-    os.nice(NICENESS)
+    stand_back()
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    overlay = Overlay({path: base64.b64decode(data) for path, data in order.overlay.items()})
+    overlay = Overlay(order.files_of_overlay())
     serve_imports(overlay)
     serve_lines(overlay)
     serve_rewriter(overlay)
     place_bytecode(os.getcwd(), order.pycache, order.write_bytecode)
-    strip_configured_options()
-    watch = None if order.goal is None else Watch(order.goal, overlay)
-    channel.send("hello", problem="", detail=sys.version.split()[0])
-    if watch is not None:
-        watch.tell = lambda: channel.send("reached")
-    traced = watch is not None and order.trace and watch.start()
+    reporter = Reporter(order, Channel(int(report), order.nonce))
+    strip_configured_options(lambda: os.path.join(reporter.order.scratch, "cache"))
     sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *arguments(order)]
-    reporter = Reporter(order, channel, watch, traced, Limit(order.test_seconds))
-    status = pytest.main(arguments(order), plugins=[reporter])
-    reporter.finish(int(status))
+    plugins: list[Any] = [reporter]
+    if control:
+        plugins.append(Zygote(int(control), order, reporter, overlay))
+    if order.zygote != "bare":
+        reporter.begin(order, reporter.channel, overlay, order.parent)
+    reporter.finish(int(pytest.main(arguments(order), plugins=plugins)))

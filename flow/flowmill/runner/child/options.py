@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -13,16 +14,31 @@ import pytest
 _FLAGS = re.compile(
     r"--(lf|last-failed|ff|failed-first|nf|new-first|sw|stepwise|sw-skip|stepwise-skip|sw-reset|stepwise-reset"
     r"|cache-clear|cov-branch|cov-append|no-cov|no-cov-on-fail|self-contained-html|exitfirst|pdb|trace|looponfail"
-    r"|forked|co|collect-only|setup-only|setup-plan|json-report|random-order|randomly-dont-re(set-seed|organize))"
+    r"|forked|co|collect-only|setup-only|setup-plan|json-report|random-order|randomly-dont-reorganize|testmon(-.*)?"
+    r"|benchmark-autosave|benchmark-save-data|profile|profile-svg|memray|snapshot-update|force-regen|regen-all"
+    r"|store-durations|clean-alluredir)"
 )
 _VALUED = re.compile(
     r"--(numprocesses|dist|maxprocesses|tx|px|rsyncdir|cov-[a-z-]+|lfnf|last-failed-no-failures|cache-show|junit-?xml"
     r"|junit-?prefix|html|css|maxfail|pdbcls|basetemp|json-report-[a-z-]+|report-log|random-order-[a-z-]+"
-    r"|randomly-[a-z-]+)"
+    r"|randomly-seed|debug|pastebin|log-file|benchmark-(save|json|csv|histogram|storage|compare(-fail)?|cprofile-dump)"
+    r"|alluredir|inline-snapshot|durations-path)"
 )
 _PLUGINS = re.compile(
     r"no:(terminal|tmpdir|doctest)|xdist(\.plugin|\.looponfail)?|pytest_cov(\.plugin)?|(pytest_)?randomly|random_order"
 )
+
+_OFF: dict[str, object] = {
+    # pytest's own
+    "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False, "stepwise_skip": False,
+    "usepdb": False, "trace": False, "debug": None, "pastebin": None, "log_file": None, "xmlpath": None,
+    # of xdist, randomly and benchmark
+    "numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False,
+    "randomly_reorganize": False,
+    "benchmark_save": None, "benchmark_autosave": None, "benchmark_json": None, "benchmark_histogram": [],
+    "benchmark_compare": [], "benchmark_compare_fail": None, "benchmark_cprofile_dump": [],
+}  # fmt: skip
+"""By the name that the option has in code. A plugin that takes one as it is given has it from addopts only."""
 
 
 def strip_options(given: Sequence[str]) -> list[str]:
@@ -57,15 +73,53 @@ def _strip_letters(argument: str) -> list[str]:
     return [] if stripped == "-" and argument != "-" else [stripped]
 
 
-def strip_configured_options() -> None:
-    """Strip what comes from `$PYTEST_ADDOPTS` and, whatever file it is in, from the ini option addopts."""
-    given = os.environ.get("PYTEST_ADDOPTS")
+def strip_configured_options(cache: Callable[[], str]) -> None:
+    """Keep the project's configuration from what is in the way; pytest's cache goes where `cache` says.
+
+    Stripped are `$PYTEST_ADDOPTS` and, whatever file it is in, the ini option addopts.
+    What plugins and conftests set by code is put back once it is all read.
+    """
+    given = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
     if given:
-        os.environ["PYTEST_ADDOPTS"] = shlex.join(strip_options(shlex.split(given)))
-    getini = pytest.Config.getini
+        os.environ["PYTEST_ADDOPTS"] = shlex.join(strip_options(given))
+    getini, parse = pytest.Config.getini, pytest.Config.parse
+    seeds = _seeds(given)
 
     def stripped(self: pytest.Config, name: str) -> Any:
+        if name == "cache_dir":
+            return cache()
+        if name == "log_file":
+            return ""
         value = getini(self, name)
-        return strip_options(value) if name == "addopts" else value
+        if name != "addopts":
+            return value
+        seeds[:0] = _seeds(value)
+        return strip_options(value)
 
-    cast(Any, pytest.Config).getini = stripped
+    def parsed(self: pytest.Config, *args: Any, **more: Any) -> None:
+        parse(self, *args, **more)
+        _settle(self, cache(), seeds[-1] if seeds else 0)
+
+    cast(Any, pytest.Config).getini, cast(Any, pytest.Config).parse = stripped, parsed
+
+
+def _seeds(given: Sequence[str]) -> list[int]:
+    """The seeds that these options have for pytest-randomly."""
+    return [int(seed) for seed in re.findall(r"--randomly-seed[= ](\d+)\b", " ".join(given))]
+
+
+def _settle(config: pytest.Config, cache: str, seed: int) -> None:
+    """Switch off, in options that are all read, what the tests of one process do without."""
+    option: Any = config.option
+    # Every draft gets the same random numbers; shuffled tests would be told in another order.
+    values = {**_OFF, "randomly_seed": seed, "benchmark_storage": f"file://{cache}/benchmarks"}
+    for name, value in values.items():
+        if hasattr(option, name):
+            setattr(option, name, value)
+    # A test that it forks for itself could not report to us; a crash costs us one test anyway.
+    if config.pluginmanager.hasplugin("pytest_forked"):
+        config.pluginmanager.unregister(name="pytest_forked")
+    # Where xdist is installed, it would listen on a socket in a thread to count the crashes of workers.
+    reruns: Any = sys.modules.get("pytest_rerunfailures")
+    if reruns is not None:
+        reruns.HAS_PYTEST_HANDLECRASHITEM = False

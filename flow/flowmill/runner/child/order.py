@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,10 @@ class Order:
     """What the parent asks; see its `TestOrder`. `only` restricts a second process to what is left.
 
     `policy` confines the run (see confine.py), None leaves it as free as the user's own
-    code is; `nonce` is repeated in every line of the report.
+    code is; `nonce` is repeated in every line of the report. `swap` is what to put into
+    code that was loaded before (see swap.py), `warden` says that the run may leave
+    processes behind. `zygote` asks for a process that waits, "bare" or "collected" (see
+    zygote.py); a `single` one can be used once; it imports `preload` before it waits.
     """
 
     parent: int
@@ -43,6 +49,14 @@ class Order:
     policy: dict[str, object] | None = None
     canary: bool = False
     nonce: str = ""
+    swap: dict[str, Any] | None = None
+    warden: bool = False
+    zygote: str = ""
+    single: bool = False
+    preload: Sequence[str] = ()
+
+    def files_of_overlay(self) -> dict[str, bytes]:
+        return {path: base64.b64decode(data) for path, data in self.overlay.items()}
 
 
 def read_order(text: str) -> Order:
@@ -53,21 +67,22 @@ def read_order(text: str) -> Order:
 
 
 class Channel:
-    """The report. A forked copy of this process has none."""
+    """The report, each line with the mark of this run. A forked copy of this process has none."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, nonce: str = "") -> None:
         os.set_inheritable(descriptor, False)
-        self._descriptor = descriptor
+        self.descriptor = descriptor
+        self._mark = {"n": nonce} if nonce else {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
     def mine(self) -> bool:
         return os.getpid() == self._pid
 
-    def send(self, kind: str, **fields: object) -> None:
+    def send(self, kind: str, /, **fields: object) -> None:
         if not self.mine():
             return
-        data = json.dumps({"k": kind, **fields}).encode("ascii") + b"\n"
+        data = json.dumps({"k": kind, **self._mark, **fields}).encode("ascii") + b"\n"
         with self._lock:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(self.descriptor, data) :]

@@ -48,10 +48,12 @@ class Record:
     seconds: float = 0.0
     message: str = ""
     details: str = ""
+    again: bool = False
+    """Whether a plugin will run it once more; then none of this counts."""
 
     def add(self, report: Any) -> None:
-        if report.outcome == "rerun":
-            self.outcome = self.message = self.details = ""
+        self.again = self.again or report.outcome == "rerun"
+        if self.again:
             return
         self.seconds += getattr(report, "duration", 0.0)
         outcome = _outcome(report)

@@ -19,8 +19,12 @@ class Overlay:
     """File contents that stand in for those on disk, found by real path."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
+        self.replace(files)
+
+    def replace(self, files: dict[str, bytes]) -> None:
         self.files = {os.path.realpath(path): data for path, data in files.items()}
         self._seen: dict[str, bytes | None] = {}
+        self.unsaved = not all(os.path.exists(path) for path in self.files)
 
     def get(self, path: Any) -> bytes | None:
         if not self.files:
@@ -64,8 +68,7 @@ def serve_imports(overlay: Overlay) -> None:
     patched = cast(Any, loader)
     patched.path_stats, patched.get_data = overlaid_stats, overlaid_data
     cast(Any, io).open_code = overlaid_code
-    if not all(os.path.exists(path) for path in overlay.files):
-        sys.meta_path.append(cast(Any, UnsavedFinder(overlay)))
+    sys.meta_path.append(cast(Any, UnsavedFinder(overlay)))
 
 
 class UnsavedFinder:
@@ -75,6 +78,8 @@ class UnsavedFinder:
         self._overlay = overlay
 
     def find_spec(self, name: str, path: Iterable[str] | None = None, target: Any = None) -> Any:
+        if not self._overlay.unsaved:
+            return None
         tail = name.rpartition(".")[2]
         for entry in sys.path if path is None else path:
             folder = os.path.join(entry or os.getcwd(), tail)

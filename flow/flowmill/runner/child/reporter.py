@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from .census import Census
 from .collect import Collector
+from .confine import ConfineError, Confiner, Policy
 from .limit import FixtureTimeout, Limit, Stopped, TestTimeout
+from .needs import observe
 from .order import Channel, Order
 from .outcomes import DETAIL_CHARS, Record, cut_captured, headline, replace_error
+from .overlay import Overlay
+from .proof import Proof
+from .tracer import Tracer, free_of_cost
 from .watch import Watch
 
 Hook = Generator[None, Any, None]
@@ -25,13 +32,67 @@ class Reporter:
 
     order: Order
     channel: Channel
-    watch: Watch | None
-    traced: bool
-    limit: Limit
+    watch: Watch | None = None
+    traced: bool = False
+    tracer: Tracer = field(default_factory=Tracer)
+    census: Census | None = None
+    limit: Limit = field(default_factory=lambda: Limit(0.0))
     records: dict[str, Record] = field(default_factory=dict)
     errors: dict[str, BaseException] = field(default_factory=dict)
     collector: Collector | None = None
     capture: Any = None
+    confiner: Confiner = field(default_factory=Confiner)
+    proof: Proof | None = None
+    now: str = ""
+    """The test that is running."""
+    fine: bool = True
+    """Whether no test has failed."""
+
+    def begin(self, order: Order, channel: Channel, overlay: Overlay, parent: int) -> None:
+        """Take an order: confine the process or observe it, and watch for the function under work."""
+        self.order, self.channel, self.proof = order, channel, self.proof or Proof()
+        os.environ["TMPDIR"], tempfile.tempdir = os.path.join(order.scratch, "tmp"), None
+        channel.send("hello", problem="", detail=sys.version.split()[0])
+        if order.policy is not None and not order.zygote:
+            self.confine(Policy.read(order.policy), parent)
+        elif not order.canary and not order.zygote:
+            observe(
+                lambda kind, what: channel.send("need", id=self.now, kind=kind, detail=what), order.scratch
+            )
+        self.limit = Limit(order.test_seconds)
+        # What ran while the code was loaded is known to the watch that was there then.
+        if self.watch is None or order.goal is None or self.watch.qualname != order.goal.qualname:
+            self.watch = None if order.goal is None else Watch(order.goal, overlay)
+        if self.watch is not None:
+            self.watch.tell = lambda: channel.send("reached")
+        self.traced = self._trace(overlay)
+
+    def confine(self, policy: Policy, parent: int) -> None:
+        """Shut the process in, or end it if a layer that must be there cannot be had."""
+        keep = [self.channel.descriptor]
+        try:
+            layers = self.confiner.confine(policy, parent=parent, keep=keep)
+        except ConfineError as error:
+            print(f"the sandbox cannot be closed: {error}", file=sys.stderr, flush=True)
+            os._exit(70)
+        self.channel.send("confined", layers=layers)
+
+    def _trace(self, overlay: Overlay) -> bool:
+        """Begin to see what tests execute, as far as the order asks; True if that holds the function under work."""
+        order, channel = self.order, self.channel
+        self.census = None
+        # Beside the baseline, which somebody waits for, only if it costs nothing.
+        if order.census and (free_of_cost() or not order.trace):
+            self.census = Census(
+                os.getcwd(), lambda i, ran: channel.send("functions", id=i, ran=ran), overlay
+            )
+        watch = self.watch if order.trace and self.watch is not None and self.watch.spans else None
+        return self.tracer.start(*filter(None, (watch, self.census))) and watch is not None
+
+    def select(self, session: pytest.Session) -> None:
+        """Choose among tests that were collected before, and tell them."""
+        self._choose(session, session.items)
+        self.pytest_collection_finish(session)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self.capture = config.pluginmanager.getplugin("capturemanager")
@@ -47,6 +108,9 @@ class Reporter:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        self._choose(session, items)
+
+    def _choose(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         self.collector = Collector(self.order, session)
         chosen = self.collector.choose(items)
         kept = set(map(id, chosen))
@@ -65,6 +129,9 @@ class Reporter:
         for item in session.items:
             trust = self.collector.trust.get(item.nodeid, "project")
             self.channel.send("item", id=self.collector.id_of(item), trust=trust)
+        if self.proof is not None and not self.order.zygote:
+            self.proof.prepare(session, self.order.scratch)
+            self.proof.watch(session, self.order.overlay)
         self.channel.send("collected", missing=self.collector.missing(), traced=self.traced)
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
@@ -100,12 +167,11 @@ class Reporter:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Hook:
         self.limit.expired = False
         self.records[item.nodeid] = Record()
-        self.channel.send("start", id=self._id(item.nodeid))
-        if self.watch is not None:
-            self.watch.begin_test()
+        self.now = self._id(item.nodeid)
+        self.channel.send("start", id=self.now)
+        self.tracer.begin_test()
         yield
-        if self.watch is not None:
-            self.watch.test_runs = False
+        self.tracer.end_test()
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self) -> Hook:
@@ -127,17 +193,14 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Hook:
-        earlier = self.watch is not None and self.watch.shared
-        if self.watch is not None:
-            self.watch.shared = earlier or fixturedef.scope != "function"
+        earlier = self.tracer.shared
+        self.tracer.share(earlier or fixturedef.scope != "function")
         yield
-        if self.watch is not None:
-            self.watch.shared = earlier
+        self.tracer.share(earlier)
 
     def _enter(self, error: type[BaseException]) -> None:
         self.channel.send("phase")
-        if self.watch is not None and self.traced:
-            self.watch.resume()
+        self.tracer.resume()
         self.limit.enter(error)
 
     def _leave(self, outcome: Any) -> None:
@@ -177,6 +240,10 @@ class Reporter:
         if self.limit.expired and record.outcome != "timeout":
             # It swallowed the interruption, or wrapped it in an error of its own.
             record.outcome, record.message = "timeout", f"timed out after {self.order.test_seconds:g} s"
+        self.now = ""
+        self.fine = self.fine and record.outcome in ("passed", "skipped")
+        if self.census is not None:
+            self.census.end_test(self._id(nodeid))
         self.channel.send(
             "test",
             id=self._id(nodeid),
@@ -193,16 +260,19 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Hook:
-        yield
+        # The last fixtures are torn down by now; what other plugins still do here changes no outcome.
         if not self.channel.mine():
             os._exit(0)
         # What is wrong with its usage is told by pytest itself, later.
         if exitstatus != pytest.ExitCode.USAGE_ERROR:
             self.finish(int(exitstatus))
+        yield
 
     def finish(self, status: int) -> None:
         """Say that it is over and leave at once: unwinding pytest takes longer than many a run."""
         sys.stdout.flush()
         sys.stderr.flush()
+        if self.proof is not None and self.collector is not None:
+            self.proof.tell(self.channel, fine=self.fine)
         self.channel.send("finish", status=status)
         os._exit(0)

@@ -6,16 +6,11 @@ import ast
 import importlib.util
 import os
 import pathlib
-import sys
-import threading
 import types
 from collections.abc import Callable
-from typing import Any, cast
 
 from .order import Goal
 from .overlay import Overlay
-
-PROFILED_CALLS = 1_000_000
 
 
 def find_spans(source: str, qualname: str) -> list[tuple[int, int]]:
@@ -47,82 +42,47 @@ class Watch:
 
     def __init__(self, goal: Goal, overlay: Overlay) -> None:
         self.file = os.path.realpath(goal.file)
-        self.spans = find_spans(overlay.source(goal.file) or _text_on_disk(goal.file), goal.qualname)
-        self._given = (goal.start, goal.end)
+        self.qualname = goal.qualname
+        self.spans = find_spans(overlay.source(goal.file) or text_on_disk(goal.file), goal.qualname)
+        self.given = (goal.start, goal.end)
         self._firsts = {start for start, _ in self.spans}
         self._name = goal.qualname.rpartition(".")[2]
         self._same: dict[str, bool] = {}
-        self.reached = self.everywhere = self.shared = False
-        self.test_runs = False
-        self._calls = 0
+        self.reached = self.everywhere = False
         self.tell: Callable[[], None] = lambda: None
         """Called at a test's first step into the target: a test that then kills its process has reached it."""
 
-    def _here(self, filename: str) -> bool:
+    def here(self, filename: str) -> bool:
         if filename not in self._same:
             self._same[filename] = os.path.realpath(filename) == self.file
         return self._same[filename]
 
     def is_target(self, code: types.CodeType) -> bool:
         return (
-            code.co_name == self._name
-            and code.co_firstlineno in self._firsts
-            and self._here(code.co_filename)
+            code.co_name == self._name and code.co_firstlineno in self._firsts and self.here(code.co_filename)
         )
 
     def in_span(self, filename: str, line: int) -> bool:
-        return self._here(filename) and any(a <= line <= b for a, b in self.spans or [self._given])
+        return self.here(filename) and any(a <= line <= b for a, b in self.spans or [self.given])
 
-    def hit(self) -> None:
+    # ---------------------------------------------------------- as a listener of the tracer
+    def wants(self, code: types.CodeType) -> bool:
+        return self.is_target(code)
+
+    def entered(self, code: types.CodeType, *, own: bool, aside: bool) -> None:
         """What runs outside of a test, or in a fixture that tests share, counts for all of them."""
-        if self.test_runs and not self.shared:
-            if not self.reached:
-                self.reached = True
-                self.tell()
-        else:
+        if not own:
             self.everywhere = True
+        elif not self.reached:
+            self.reached = True
+            self.tell()
 
-    def start(self) -> bool:
-        """Begin to trace; False if the function is not there or the interpreter is traced already."""
-        if not self.spans:
-            return False
-        monitoring: Any = getattr(sys, "monitoring", None)
-        if monitoring is None:
-            threading.setprofile(self._called)
-            self.resume()
-            return True
-        free = [tool for tool in (4, 3) if monitoring.get_tool(tool) is None]
-        if free:
-            monitoring.use_tool_id(free[0], "flowmill")
-            monitoring.register_callback(free[0], monitoring.events.PY_START, self._entered)
-            monitoring.set_events(free[0], monitoring.events.PY_START)
-        return bool(free)
-
-    def _entered(self, code: types.CodeType, offset: int) -> Any:
-        if self.is_target(code):
-            self.hit()
-            return None
-        return cast(Any, sys).monitoring.DISABLE
-
-    def _called(self, frame: types.FrameType, event: str, arg: object) -> None:
-        if event != "call":
-            return
-        self._calls += 1
-        code = frame.f_code
-        if code.co_name == self._name and self.is_target(code):
-            self.hit()
-            sys.setprofile(None)
-        elif self._calls > PROFILED_CALLS:
-            sys.setprofile(None)
+    @property
+    def content(self) -> bool:
+        return self.reached or self.everywhere
 
     def begin_test(self) -> None:
-        self.reached, self.test_runs, self._calls = False, True, 0
-
-    def resume(self) -> None:
-        """Profile on, unless there is nothing more to learn in this test; below 3.12 it costs time."""
-        known = self.reached or self.everywhere or self._calls > PROFILED_CALLS
-        if not hasattr(sys, "monitoring") and not known and sys.getprofile() is None:
-            sys.setprofile(self._called)
+        self.reached = False
 
     def went_through(self, error: BaseException | None) -> bool:
         """Whether the target is in the traceback of this error or of one that caused it."""
@@ -141,7 +101,7 @@ class Watch:
         return False
 
 
-def _text_on_disk(path: str) -> str:
+def text_on_disk(path: str) -> str:
     try:
         return importlib.util.decode_source(pathlib.Path(path).read_bytes())
     except (OSError, SyntaxError, UnicodeDecodeError):

@@ -1,0 +1,235 @@
+"""A process that waits with its tests loaded, and becomes a run of them without loading them again.
+
+It waits at one of two places. "bare": pytest and its plugins are there, nothing of the
+project is. "collected": the tests are collected, with the code as the user has it. An
+order makes it fork; the child goes on from where it waited. A single-use one goes on
+itself, for systems where a fork is not safe.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from .confine import Policy
+from .family import Family, watched
+from .order import Channel, Order, read_order
+from .overlay import Overlay
+from .reporter import Reporter
+from .swap import Index, apply, show
+
+MESSAGE_BYTES = 65536
+
+
+class Zygote:
+    """The pytest plugin that waits; registered beside the reporter, which every order begins anew."""
+
+    def __init__(self, control: int, order: Order, reporter: Reporter, overlay: Overlay) -> None:
+        self._control = socket.socket(fileno=control)
+        self._order = order
+        self._reporter = reporter
+        self._overlay = overlay
+        self._index: Index | None = None
+        self._children: dict[int, Family] = {}
+        self._base = ""
+
+    # ---------------------------------------------------------- the two places
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self) -> Generator[None, Any, None]:
+        # As a wrapper it waits before capturing begins, so that every child captures for itself.
+        if self._order.zygote == "bare":
+            self._preload()
+            if self._order.policy is not None:
+                # It is for the runs to come; this process only has ready what they take long to make.
+                self._reporter.confiner.prepare(Policy.read(self._order.policy))
+            self._serve(_loaded())
+        yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.option.basetemp = os.path.join(self._order.scratch, "basetemp")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if self._order.zygote != "collected":
+            return
+        if session.testsfailed or not session.items:
+            # What is wrong is told best by a run of its own; this process ends as pytest ends it.
+            return
+        ran, known = self._settle(session), list(session.items)
+        self._serve({"ran": ran, "threads": threading.active_count() - 1, **_loaded()})
+        if self._order.zygote:
+            return
+        _rehouse(session.config, self._order.scratch)
+        self._swap()
+        session.items = known
+        self._reporter.select(session)
+
+    def _preload(self) -> None:
+        """Import what the tests need besides the project: a run that loads the project anew has it then."""
+        for name in self._order.preload:
+            try:
+                importlib.import_module(name)
+            except BaseException:
+                continue
+
+    def _settle(self, session: pytest.Session) -> bool:
+        """Stop tracing, find what a swap will have to touch, and keep the memory as it is; True if the target ran."""
+        watch = self._reporter.watch
+        if watch is None:
+            return True
+        self._reporter.tracer.stop()
+        if self._reporter.proof is not None:
+            self._reporter.proof.prepare(session, self._order.scratch)
+        if self._order.single and self._order.policy is not None:
+            self._reporter.confiner.prepare(Policy.read(self._order.policy))
+        self._base = self._overlay.source(watch.file) or ""
+        self._index = Index.build(watch.file, watch.qualname, watch.spans or [watch.given])
+        gc.collect()
+        # A collection in a child would write to every page that it shares with this process.
+        gc.freeze()
+        return watch.everywhere
+
+    def _swap(self) -> None:
+        swap = self._order.swap
+        if swap is None:
+            return
+        why = apply(swap, self._index) if self._index else "the function was not found in the loaded code"
+        if why or self._index is None:
+            self._reporter.channel.send("unfit", why=why)
+            os._exit(0)
+        show(swap, self._index, self._base)
+
+    # ---------------------------------------------------------- orders
+    def _serve(self, ready: dict[str, object]) -> None:
+        """Wait for orders until one makes this process, or a child of it, go on."""
+        self._tell("ready", **ready)
+        while True:
+            for _ in watched(self._control, self._children):
+                self._reap()
+            message, descriptors = self._receive()
+            if message is None:
+                continue
+            if message["do"] == "end":
+                self._end(message["run"])
+            elif self._begin(message["run"], descriptors):
+                return
+
+    def _receive(self) -> tuple[Any, list[int]]:
+        if not select.select([self._control], [], [], 0)[0]:
+            return None, []
+        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+        if not data:
+            # The parent has gone or does not want this process any more.
+            for family in self._children.values():
+                family.end()
+            os._exit(0)
+        return json.loads(data), descriptors
+
+    def _begin(self, run: int, descriptors: list[int]) -> bool:
+        """True in the process that goes on."""
+        order = _read(descriptors[0])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if not self._order.single:
+            family = Family.fork(warden=order.warden)
+            if family is not None:
+                self._children[run] = family
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                self._tell("began", run=run, pid=family.pid)
+                return False
+        else:
+            self._tell("began", run=run, pid=os.getpid())
+        try:
+            self._become(order, descriptors[1:])
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(70)
+        return True
+
+    def _become(self, order: Order, descriptors: list[int]) -> None:
+        report, output, *rest = descriptors
+        self._control.close()
+        for family in self._children.values():
+            family.close()
+        self._children.clear()
+        capture: Any = self._reporter.capture
+        if capture is not None and not capture.is_globally_capturing():
+            capture = None
+        if capture is not None:
+            capture.stop_global_capturing()
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+        os.close(output)
+        if faulthandler.is_enabled():
+            faulthandler.enable(2)
+        if rest:
+            self._control = socket.socket(fileno=rest[0])
+        self._order = order
+        self._overlay.replace(order.files_of_overlay())
+        self._reporter.begin(order, Channel(report, order.nonce), self._overlay, os.getppid())
+        if capture is not None:
+            # With files of its own, for those of the zygote are shared by all its runs.
+            capture.start_global_capturing()
+            capture.suspend_global_capture()
+
+    def _end(self, run: int) -> None:
+        family = self._children.get(run)
+        if family is not None:
+            family.end()
+
+    def _reap(self) -> None:
+        for run, family in list(self._children.items()):
+            status = family.status()
+            if status is not None:
+                del self._children[run]
+                self._tell("ended", run=run, status=status)
+
+    def _tell(self, kind: str, **fields: object) -> None:
+        try:
+            self._control.sendall(json.dumps({"k": kind, **fields}).encode("ascii") + b"\n")
+        except OSError:
+            os._exit(0)
+
+
+def _read(descriptor: int) -> Order:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return read_order(file.read().decode())
+
+
+def _loaded() -> dict[str, object]:
+    """Names and files of the modules that are loaded, in the order of their import."""
+    found: list[tuple[str, str]] = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and name != "__main__" and not name.startswith(__name__.partition(".")[0]):
+            found.append((name, file))
+    return {"modules": found}
+
+
+def _rehouse(config: pytest.Config, scratch: str) -> None:
+    """Give a run that goes on from a loaded session temporary folders and a cache of its own."""
+    loaded: Any = config
+    place = importlib.import_module("pathlib").Path(scratch)
+    config.option.basetemp = str(place / "basetemp")
+    factory = getattr(loaded, "_tmp_path_factory", None)
+    if factory is not None:
+        factory._given_basetemp, factory._basetemp = place / "basetemp", None
+    cache: Any = getattr(loaded, "cache", None)
+    if cache is not None:
+        cache._cachedir = place / "cache"

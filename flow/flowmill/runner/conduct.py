@@ -1,0 +1,42 @@
+"""Leads a run of tests from one process to the next, until every test is told or the run is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from flowmill.runner.hearing import Hearing
+from flowmill.runner.ledger import Ledger
+from flowmill.shapes import RunnerMessage
+
+Start = Callable[[tuple[str, ...] | None], Awaitable[Hearing]]
+"""Starts a process for the tests that are left, or for all (None). Raises StartError."""
+
+
+async def conduct(ledger: Ledger, start: Start) -> AsyncGenerator[RunnerMessage, None]:
+    """Yield what is to be told of the run; a process that loses a test is replaced by another one."""
+    while ledger.open:
+        child = await start(ledger.begin_attempt())
+        try:
+            while ledger.attempt_open:
+                for message in await _hear(child, ledger):
+                    yield message
+        finally:
+            await child.end()
+
+
+async def _hear(child: Hearing, ledger: Ledger) -> list[RunnerMessage]:
+    """Wait for the next thing the process says or fails to say; give what is to be told."""
+    try:
+        line = await child.line(ledger.patience(time.monotonic()))
+        told = [] if line is None else ledger.feed(line, time.monotonic())
+    except TimeoutError:
+        return ledger.overdue(time.monotonic())
+    except ValueError as error:
+        ledger.stop("output", f"the tests' process wrote a report that is not ours: {error}")
+        return []
+    if line is not None and not ledger.said_finish:
+        return told
+    returncode = await child.settle(1.0)
+    ended = ledger.exited if line is None else ledger.finished
+    return ended(returncode, child.output.text(), time.monotonic())

@@ -1,0 +1,95 @@
+"""How runs of drafts are confined, and what the project's own code has shown that it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flowmill.options import Sandbox
+from flowmill.project.pyproject import texts
+from flowmill.runner.orders import scratch_variables
+from flowmill.runner.witness import Witness
+from flowmill.sandbox.environment import project_environment
+from flowmill.sandbox.layers import decide, working
+from flowmill.sandbox.places import interpreter_places
+from flowmill.sandbox.policy import granted_needs, policy_for, sentences
+from flowmill.sandbox.probe import probe_layers
+from flowmill.shapes import Need, Project, RunEnd, TestOrder
+
+
+@dataclass
+class Guard:
+    """Gives each run its environment and its policy; one for all runs in a project.
+
+    The policy is loosened to what the user's own code did, never to what a draft did.
+    `trusted` is a project that may read its own secrets.
+    """
+
+    project: Project
+    cache: Path
+    setting: Sandbox = "auto"
+    pass_env: tuple[str, ...] = ()
+    trusted: bool = False
+    _needs: dict[Need, None] = field(default_factory=dict[Need, None])
+    _usual: set[str] = field(default_factory=set[str])
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        return tuple(self._needs)
+
+    def environment(self, scratch: Path) -> dict[str, str]:
+        """The variables that the tests get."""
+        return project_environment(
+            os.environ,
+            self.project.root,
+            scratch_variables(scratch),
+            pass_env=self.pass_env,
+            trusted=self.trusted,
+        )
+
+    def policy(self, order: TestOrder, scratch: Path) -> Mapping[str, object] | None:
+        """None for code that is the user's own, or where nothing is confined.
+
+        Raises ProjectError if a draft must not be run on this machine.
+        """
+        return self.policy_of_drafts(scratch, order.limits.run_seconds) if order.untrusted else None
+
+    def policy_of_drafts(self, scratch: Path, run_seconds: float) -> Mapping[str, object] | None:
+        """What a draft may do in this scratch folder. Raises ProjectError as `policy` does."""
+        if self.setting == "off":
+            return None
+        probed = probe_layers(self.project.python, self.cache)
+        refusal = decide(self.setting, probed.layers, untried=probed.problem)
+        if refusal is not None:
+            raise refusal
+        return policy_for(
+            self.project,
+            scratch,
+            cache=self.cache,
+            setting=self.setting,
+            needs=self._needs,
+            places=interpreter_places(self.project.python, self.project.root),
+            layers=working(probed.layers),
+            run_seconds=run_seconds,
+            trusted=self.trusted,
+        )
+
+    def witness(self, order: TestOrder, policy: Mapping[str, object] | None) -> Witness:
+        """What is asked of the report of such a run."""
+        required = () if policy is None else texts(policy.get("require"))
+        return Witness(canary=order.untrusted, layers=required, usual=frozenset(self._usual))
+
+    def learn(self, order: TestOrder, end: RunEnd, witness: Witness) -> RunEnd:
+        """Take in what a run of the user's own code did; give its end with what follows from that for drafts."""
+        if order.untrusted:
+            return end
+        self._needs.update(dict.fromkeys(end.needs))
+        self._usual |= witness.altered
+        if self.setting == "off" or not end.needs:
+            return end
+        layers = working(probe_layers(self.project.python, self.cache).layers)
+        granted = granted_needs(self.setting, end.needs, layers)
+        barred = frozenset(need.test for need in end.needs if need.test and need.kind not in granted)
+        return replace(end, notes=sentences(end.needs, self.setting, layers), barred=barred)

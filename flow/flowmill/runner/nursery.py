@@ -1,0 +1,227 @@
+"""Zygotes of one project: made, kept up to date, and ended.
+
+A bare one has pytest and its plugins, and, once it is known what the tests import, that
+too; a collected one has the tests. Where a fork is safe they are forked from each other
+and serve every run; elsewhere a run takes a single-use one, and the next is made meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from flowmill.runner.deaths import aside, last_line
+from flowmill.runner.guard import Guard
+from flowmill.runner.orders import Errand, Scratches, new_nonce
+from flowmill.runner.pool import Pool
+from flowmill.runner.process import spawn
+from flowmill.runner.program import program
+from flowmill.runner.zygote import CONTROL, Loaded, Zygote, ZygoteLost, control_pair
+from flowmill.shapes import Overlay, Project, TestOrder
+
+OUTPUT_BYTES = 100_000
+LOAD_SECONDS = 120.0
+CONFIGURATION = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "conftest.py")
+Stamp = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """What a run can start from: a zygote of either kind, and how the files were that it has loaded."""
+
+    order: TestOrder
+    bare: Pool
+    collected: Pool
+    loaded: Loaded
+    stamp: Stamp
+
+    @property
+    def lost(self) -> bool:
+        return self.bare.lost or self.collected.lost
+
+    @property
+    def stale(self) -> bool:
+        """Whether a file that was loaded has changed on disk."""
+        return stamp_of(self.stamp) != self.stamp
+
+
+class Nursery:
+    """Makes zygotes. `forks` False makes single-use ones."""
+
+    def __init__(self, project: Project, cache: Path, guard: Guard, *, forks: bool) -> None:
+        self._project = project
+        self._cache = cache
+        self._guard = guard
+        self._scratches = Scratches()
+        self._made: list[Zygote] = []
+        self.forks = forks
+
+    async def litter(self, order: TestOrder) -> Litter:
+        """Load the tests of this order, with the code as it is. Raises ZygoteLost or StartError."""
+        if self.forks:
+            bare = await self._spawn(order, "bare")
+            await self._wait(bare)
+            errand = self._errand(order, "collected")
+            collected = await bare.grow(errand.data(), OUTPUT_BYTES)
+            self._made.append(collected)
+        else:
+            bare, collected = await asyncio.gather(
+                self._spawn(order, "bare"), self._spawn(order, "collected")
+            )
+            await self._wait(bare)
+        loaded = await self._wait(collected)
+        return Litter(
+            order,
+            self._pool(bare, order, "bare"),
+            self._pool(collected, order, "collected"),
+            loaded,
+            self._stamp(order, loaded),
+        )
+
+    def _pool(self, first: Zygote, order: TestOrder, kind: str, preload: tuple[str, ...] = ()) -> Pool:
+        async def make() -> Zygote:
+            zygote = await self._spawn(order, kind, preload)
+            await self._wait(zygote)
+            return zygote
+
+        return Pool(first, None if self.forks else make)
+
+    async def preloaded(self, order: TestOrder, loaded: Loaded) -> Pool:
+        """A bare one that has what the tests import from elsewhere. Raises ZygoteLost or StartError.
+
+        Names of which the import brings the project along are left out.
+        """
+        names = [name for name, _ in self._foreign(order, loaded)]
+        while True:
+            bare = await self._spawn(order, "bare", tuple(names))
+            found = await self._wait(bare)
+            if not self._own(order, found):
+                return self._pool(bare, order, "bare", tuple(names))
+            await bare.end()
+            dirty = [name for name in names if name in _before_own(found, self._project.root)]
+            names = names[: len(dirty)] if len(dirty) < len(names) else []
+
+    async def end(self, *pools: Pool) -> None:
+        """End the zygotes of these pools, with their runs."""
+        for pool in pools:
+            await self._end(await pool.aclose())
+
+    async def aclose(self) -> None:
+        # The last first: those that were forked from others.
+        await self._end(self._made[::-1])
+        self._scratches.drop_all()
+
+    async def _end(self, zygotes: list[Zygote]) -> None:
+        for zygote in zygotes:
+            await zygote.end()
+            if zygote in self._made:
+                self._made.remove(zygote)
+
+    # -------------------------------------------------------------- one zygote
+    def _errand(self, order: TestOrder, kind: str, preload: tuple[str, ...] = ()) -> Errand:
+        # It loads all that the files hold, runs choose among it. The target's text is
+        # given even where it is that of the disk, so that what is loaded is known exactly.
+        given = replace(order, keep=(), made=None)
+        scratch = self._scratches.make()
+        return Errand(
+            given,
+            scratch,
+            self._cache / "pycache",
+            new_nonce(),
+            self._guard.policy_of_drafts(scratch, order.limits.run_seconds),
+            zygote=kind,
+            single=not self.forks,
+            preload=preload,
+        )
+
+    async def _spawn(self, order: TestOrder, kind: str, preload: tuple[str, ...] = ()) -> Zygote:
+        errand = self._errand(order, kind, preload)
+        ours, theirs = control_pair()
+        with theirs:
+            process = await spawn(
+                [str(self._project.python), str(program(self._cache))],
+                cwd=self._project.root,
+                env=self._guard.environment(errand.scratch) | {CONTROL: str(theirs.fileno())},
+                stdin=errand.data(),
+                output_bytes=OUTPUT_BYTES,
+                pass_fds=(theirs.fileno(),),
+            ).start()
+        zygote = Zygote(ours, process, single=not self.forks)
+        self._made.append(zygote)
+        return zygote
+
+    async def _wait(self, zygote: Zygote) -> Loaded:
+        try:
+            return await asyncio.wait_for(zygote.loaded(), LOAD_SECONDS)
+        except ZygoteLost as error:
+            raise ZygoteLost(f"{error}{aside(await _last_words(zygote))}") from error
+        except TimeoutError as error:
+            raise ZygoteLost(f"the tests are not loaded after {LOAD_SECONDS:g} s") from error
+
+    # -------------------------------------------------------------- what it has loaded
+    def _foreign(self, order: TestOrder, loaded: Loaded) -> list[tuple[str, str]]:
+        own = {name.partition(".")[0] for name, _ in self._own(order, loaded)}
+        return [(name, file) for name, file in loaded.modules if name.partition(".")[0] not in own]
+
+    def _own(self, order: TestOrder, loaded: Loaded) -> list[tuple[str, str]]:
+        target = order.trace.file.resolve() if order.trace else None
+        return [(name, file) for name, file in loaded.modules if _is_own(file, self._project.root, target)]
+
+    def _stamp(self, order: TestOrder, loaded: Loaded) -> Stamp:
+        root = self._project.root
+        own = {str(Path(file)) for _, file in self._own(order, loaded)}
+        own |= {str(folder / name) for folder in (root, *root.parents[:2]) for name in CONFIGURATION}
+        places = {str(Path(file).parent.parent) for _, file in loaded.modules if "site-packages" in file}
+        sites = {place for place in places if place.endswith("site-packages")}
+        overlaid = {str(path) for path in order.overlay}
+        return stamp_of(dict.fromkeys((own | sites | {str(self._project.python)}) - overlaid))
+
+
+async def _last_words(zygote: Zygote) -> str:
+    """Why it ended, as its report or else its output has it."""
+    await zygote.child.settle(1.0)
+    with suppress(TimeoutError, ValueError):
+        while (line := await zygote.child.line(0.1)) is not None:
+            found = cast("dict[str, object]", json.loads(line))
+            if found.get("k") == "broken":
+                return f"{found.get('message')}"
+    return last_line(zygote.child.output.text())
+
+
+def _is_own(file: str, root: Path, target: Path | None) -> bool:
+    path = Path(file)
+    if "site-packages" in path.parts:
+        return path.resolve() == target
+    return path.is_relative_to(root)
+
+
+def _before_own(loaded: Loaded, root: Path) -> set[str]:
+    """Names of the modules that were loaded before the first of the project's."""
+    names: set[str] = set()
+    for name, file in loaded.modules:
+        if _is_own(file, root, None):
+            break
+        names.add(name)
+    return names
+
+
+def stamp_of(files: Mapping[str, object]) -> Stamp:
+    """When each file was changed last, and its size; zeros for one that is not there."""
+    found: dict[str, tuple[int, int]] = {}
+    for file in files:
+        found[file] = (0, 0)
+        with suppress(OSError):
+            stat = os.stat(file)
+            found[file] = (stat.st_mtime_ns, stat.st_size)
+    return found
+
+
+def rest_of(overlay: Overlay, file: Path) -> dict[Path, bytes]:
+    """The overlay without this file."""
+    return {path: data for path, data in overlay.items() if path != file}

@@ -1,0 +1,221 @@
+"""Runs drafts on the shortest way there is: into loaded code, past loaded plugins, or from cold.
+
+The first run of the user's own code loads the tests for all that follow. Whatever does
+not work here works from cold, and `RunEnd.slower` says why a run was not faster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flowmill.runner.cold import ColdRunner
+from flowmill.runner.conduct import conduct
+from flowmill.runner.guard import Guard
+from flowmill.runner.hearing import Hearing
+from flowmill.runner.ledger import Ledger
+from flowmill.runner.nursery import Litter, Nursery, rest_of
+from flowmill.runner.orders import Errand, Scratches, new_nonce
+from flowmill.runner.pool import Pool
+from flowmill.runner.process import StartError
+from flowmill.runner.swap import Swap, plan, restore_lines
+from flowmill.runner.zygote import ZygoteLost
+from flowmill.shapes import Project, RunEnd, RunnerMessage, RunPath, Target, TestOrder, TestResult
+
+FORKS = sys.platform == "linux"
+"""Elsewhere system libraries do not survive a fork."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a run gets to its tests: the zygote it starts from, what is swapped, why not faster."""
+
+    path: RunPath
+    pool: Pool | None = None
+    swap: Swap | None = None
+    slower: str = ""
+
+
+class WarmRunner:
+    """Serves `protocols.Runner`; falls back to the cold runner, which also serves orders for a clean run."""
+
+    def __init__(
+        self, project: Project, cache: Path, guard: Guard | None = None, *, forks: bool = FORKS
+    ) -> None:
+        self._project = project
+        self._cache = cache
+        self._guard = guard or Guard(project, cache)
+        self._cold = ColdRunner(project, cache, self._guard)
+        self._nursery = Nursery(project, cache, self._guard, forks=forks)
+        self._scratches = Scratches()
+        self._litter: Litter | None = None
+        self._why_none = "no test was run on the code as it stands"
+        self._preloaded: Pool | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._preloading: asyncio.Task[None] | None = None
+
+    async def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
+        """Yield at most one `Collected`, results as they happen, and one `RunEnd`; see `protocols.Runner`."""
+        way = await self._way(order)
+        while way.pool is not None:
+            told = False
+            async with aclosing(self._warm(order, way)) as messages:
+                async for message in messages:
+                    if isinstance(message, Way):
+                        way = message
+                        break
+                    told = True
+                    yield message
+                else:
+                    return
+            assert not told, "a run goes another way only before it has told anything"
+        async with aclosing(self._cold.run(order)) as messages:
+            async for message in messages:
+                yield replace(message, slower=way.slower) if isinstance(message, RunEnd) else message
+
+    async def aclose(self) -> None:
+        """Leave no process and no file behind."""
+        for task in (self._loading, self._preloading):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        await self._nursery.aclose()
+        await self._cold.aclose()
+        self._scratches.drop_all()
+
+    # -------------------------------------------------------------- which way
+    async def _way(self, order: TestOrder) -> Way:
+        if order.clean:
+            return Way("cold", slower="a clean run was asked for")
+        if not order.untrusted and order.trace is not None:
+            await self._load(order)
+        litter = self._litter
+        if litter is None or litter.lost:
+            return Way("cold", slower=self._why_none)
+        if litter.stale and self._loading is None:
+            # The old one serves until the new one is there.
+            self._loading = asyncio.create_task(self._load_anew(litter.order))
+        if not set(order.files) <= set(litter.order.files):
+            return Way("cold", slower="other test files were loaded")
+        return self._shortest(order, litter)
+
+    def _shortest(self, order: TestOrder, litter: Litter) -> Way:
+        why = self._not_in_place(order, litter)
+        target = _goal(litter.order)
+        data = order.overlay.get(target.file)
+        if not why and data in (None, litter.order.overlay.get(target.file)):
+            return Way("swap", litter.collected)
+        if not why:
+            swap = _planned(litter, data or b"")
+            if isinstance(swap, Swap):
+                return Way("swap", litter.collected, swap)
+            why = swap
+        return self._past_plugins(litter, why)
+
+    def _not_in_place(self, order: TestOrder, litter: Litter) -> str:
+        target = _goal(litter.order)
+        if litter.loaded.ran:
+            return "the function runs while the tests are loaded"
+        if litter.loaded.threads and self._nursery.forks:
+            return "the loaded tests have started a thread"
+        if rest_of(order.overlay, target.file) != rest_of(litter.order.overlay, target.file):
+            return "other open files have changed"
+        return ""
+
+    def _past_plugins(self, litter: Litter, why: str) -> Way:
+        if self._preloading is None:
+            self._preloading = asyncio.create_task(self._preload(litter))
+        ready = self._preloaded
+        return Way("import", litter.bare if ready is None or ready.lost else ready, slower=why)
+
+    # -------------------------------------------------------------- loading
+    async def _load(self, order: TestOrder) -> None:
+        """Have these tests loaded, unless they are."""
+        given = self._with_target(order)
+        if self._litter is not None and not self._litter.lost and self._litter.order == given:
+            return
+        await self._load_anew(given)
+
+    async def _load_anew(self, order: TestOrder) -> None:
+        old = self._litter
+        try:
+            self._litter = await self._nursery.litter(order)
+        except (ZygoteLost, StartError) as error:
+            self._why_none = f"the tests could not be loaded ahead: {error}"
+            self._litter = None
+        finally:
+            self._loading = None
+        if old is not None:
+            await self._nursery.end(old.collected, old.bare)
+
+    async def _preload(self, litter: Litter) -> None:
+        with suppress(ZygoteLost, StartError):
+            self._preloaded = await self._nursery.preloaded(litter.order, litter.loaded)
+
+    def _with_target(self, order: TestOrder) -> TestOrder:
+        target = _goal(order)
+        overlay = dict(order.overlay)
+        if target.file not in overlay:
+            with suppress(OSError):
+                overlay[target.file] = target.file.read_bytes()
+        return replace(order, overlay=overlay)
+
+    # -------------------------------------------------------------- one run
+    async def _warm(self, order: TestOrder, way: Way) -> AsyncGenerator[RunnerMessage | Way, None]:
+        """What the run tells, or, before anything, the way that it has to go instead."""
+        assert way.pool is not None
+        scratch = self._scratches.make()
+        policy = self._guard.policy(order, scratch)
+        nonce = new_nonce()
+        witness = self._guard.witness(order, policy)
+        ledger = Ledger(order.limits, str(self._project.python), time.monotonic(), nonce, witness)
+        pool, swap = way.pool, way.swap.wire() if way.swap else None
+
+        async def start(only: tuple[str, ...] | None) -> Hearing:
+            errand = Errand(order, scratch, self._cache / "pycache", nonce, policy, only, swap)
+            zygote = await pool.take()
+            return await zygote.fork(errand.data(), order.limits.output_bytes)
+
+        try:
+            async with aclosing(conduct(ledger, start)) as messages:
+                async for message in messages:
+                    yield _restored(message, way.swap)
+        except ZygoteLost as error:
+            if ledger.tests:
+                ledger.stop("crashed", f"the process that had the tests loaded is gone: {error}")
+            else:
+                yield Way("cold", slower=str(error))
+                return
+        finally:
+            self._scratches.drop(scratch)
+        if ledger.unfit and self._litter is not None:
+            yield self._past_plugins(self._litter, ledger.unfit)
+            return
+        end = replace(ledger.end(time.monotonic()), path=way.path, slower=way.slower)
+        yield self._guard.learn(order, end, witness)
+
+
+def _goal(order: TestOrder) -> Target:
+    assert order.trace is not None
+    return order.trace
+
+
+def _planned(litter: Litter, data: bytes) -> Swap | str:
+    target = _goal(litter.order)
+    try:
+        base = importlib.util.decode_source(litter.order.overlay[target.file])
+        return plan(base, importlib.util.decode_source(data), target)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        return f"the file cannot be decoded: {error}"
+
+
+def _restored(message: RunnerMessage, swap: Swap | None) -> RunnerMessage:
+    if swap is None or not isinstance(message, TestResult) or not message.details:
+        return message
+    return replace(message, details=restore_lines(swap, message.details))

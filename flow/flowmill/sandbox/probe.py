@@ -1,0 +1,59 @@
+"""Which layers of the sandbox work here: tried for real, in the interpreter that would run the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from flowmill.project.probe import ask_python
+from flowmill.project.pyproject import as_table
+from flowmill.runner.program import PACKAGE, program
+from flowmill.sandbox.seatbelt import SANDBOX_EXEC
+
+QUESTION = """
+import json
+sys.path.insert(0, {program!r})
+from {package} import confine
+found = confine.probe()
+print("")
+print(json.dumps(found))
+"""
+SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """Each layer with "" if it works, else why it does not. `problem` says why nothing could be tried."""
+
+    layers: Mapping[str, str]
+    problem: str = ""
+
+
+@lru_cache(maxsize=32)
+def probe_layers(python: Path, cache: Path) -> Probed:
+    """Try every layer in processes that end at once; `cache` is where the child's program is kept."""
+    question = QUESTION.format(program=str(program(cache)), package=PACKAGE)
+    answer = ask_python(python, question, folder=cache, seconds=SECONDS)
+    try:
+        told = as_table(json.loads(answer.out.splitlines()[-1])) if answer.out else {}
+    except ValueError:
+        told = {}
+    layers = {name: str(why) for name, why in told.items()}
+    if not layers:
+        return Probed({}, answer.problem or f"{python} does not answer as Python does")
+    return Probed(layers | _of_system())
+
+
+def _of_system() -> dict[str, str]:
+    """The layers that flowmill itself puts around the tests' process."""
+    if sys.platform == "darwin":
+        there = os.access(SANDBOX_EXEC, os.X_OK)
+        return {"seatbelt": "" if there else f"{SANDBOX_EXEC} cannot be started"}
+    if sys.platform == "win32":
+        return {"job object": "", "restricted token": ""}
+    return {}
