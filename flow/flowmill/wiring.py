@@ -7,8 +7,10 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flowmill.endpoint import Endpoint, find_endpoint
+from flowmill.engine.mapping import MapBuilder
 from flowmill.engine.request import RunRequest, Tools
 from flowmill.engine.run import Run
 from flowmill.events import Json
@@ -20,9 +22,11 @@ from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
 from flowmill.model.redact import url_secrets
 from flowmill.paths import cache_dir
+from flowmill.project.function_map import FunctionMap
 from flowmill.project.interpreter import find_python
 from flowmill.project.root import find_root
 from flowmill.protocols import Model
+from flowmill.runner.cold import ColdRunner
 from flowmill.runner.guard import Guard
 from flowmill.runner.warm import WarmRunner
 from flowmill.settings import Settings, load_settings, project_table
@@ -112,24 +116,30 @@ def open_run(place: Workplace, request: RunRequest, journal: Journal, model: Mod
         inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
         return RecordingModel(inner, keep)
 
-    tools = Tools(open_runner(place), connect, place.endpoint.redact, lanes=machine_cores())
-    run = Run(request, tools)
+    runner = WarmRunner(place.project, cache_dir(), open_guard(place))
+    tools = Tools(runner, connect, place.endpoint.redact, lanes=machine_cores())
+    known = FunctionMap.open(cache_dir(), place.project.root)
+    builder = ColdRunner(place.project, cache_dir(), open_guard(place))
+    mapping = MapBuilder(
+        place.project.root, known, builder, lambda: _is_remote(place.endpoint), overlay=request.buffers
+    )
+    run = Run(request, tools, mapping=mapping)
     run.id = journal.begin(_beginning(place, request, run.file.data))
     return run
 
 
-def open_runner(place: Workplace) -> WarmRunner:
-    """Runs the project's tests, drafts confined as the settings say."""
+def open_guard(place: Workplace) -> Guard:
+    """Confines drafts as the settings say."""
     settings = place.settings
     table, _ = project_table(place.project.root)
-    guard = Guard(
-        place.project,
-        cache_dir(),
-        settings.sandbox,
-        settings.pass_env,
-        trusted=is_trusted(place.project.root, table),
-    )
-    return WarmRunner(place.project, cache_dir(), guard)
+    trusted = is_trusted(place.project.root, table)
+    return Guard(place.project, cache_dir(), settings.sandbox, settings.pass_env, trusted)
+
+
+def _is_remote(endpoint: Endpoint) -> bool:
+    """Whether the model computes elsewhere, so that this machine's cores are free for other work."""
+    host = urlsplit(endpoint.base_url or "").hostname or "localhost"
+    return host not in ("localhost", "127.0.0.1", "::1")
 
 
 async def connect_model(endpoint: Endpoint, seconds_left: Callable[[], float]) -> Model:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from doubles.runs import Told, tree
 from flowmill.protocols import Runner
-from flowmill.runner.cold import ColdRunner, WarmRunner
+from flowmill.runner.child.watch import find_spans
+from flowmill.runner.cold import ColdRunner
+from flowmill.runner.warm import WarmRunner
 from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestResult
 
 PLACE = Path(sys.prefix, "environments")
@@ -152,7 +154,8 @@ class Opened:
 
     @property
     def target(self) -> Target:
-        return Target(self.root / self.project.file, self.project.qualname, 1, 1)
+        (span,) = find_spans(self.project.files[self.project.file], self.project.qualname)
+        return Target(self.root / self.project.file, self.project.qualname, *span)
 
     def draft(self, name: str, limits: TestLimits) -> TestOrder:
         text = self.project.drafts[name] + self.way.more

@@ -1,8 +1,8 @@
 """Drafts of `add(a, b)` that are after something else than the sum.
 
 `$ROOT` is the folder that holds the project and everything around it, `$ARENA` the process
-that runs flowmill, `$MARK` a word that no other process has in its command line, `$TCP` and
-`$UDP` are its ports.
+that runs flowmill, `$MARK` a word that must neither be seen in the command line of a process
+afterwards nor in the report, `$TCP` and `$UDP` are its ports.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ WRITING = (
         import os, tempfile
         link = os.path.join(tempfile.mkdtemp(), 'link')
         os.symlink('$ROOT/outside/file', link)
-        open(link, 'w').write('x')
+        open(link, 'w').write('by a link')
         """,
     ),
     _then_right(
@@ -101,13 +101,13 @@ WRITING = (
         import os, tempfile
         name = os.path.join(tempfile.mkdtemp(), 'name')
         os.link('$ROOT/outside/file', name)
-        open(name, 'w').write('x')
+        open(name, 'w').write('by a second name')
         """,
     ),
-    _then_right("writes by way of /proc", "open('/proc/self/root$ROOT/outside/new', 'w').write('x')"),
+    _then_right("writes by way of /proc", "open('/proc/self/root$ROOT/outside/by_proc', 'w')"),
     _then_right(
         "writes by the parent's working directory",
-        "import os\nopen(f'/proc/{os.getppid()}/cwd/outside/new', 'w').write('x')",
+        "import os\nopen(f'/proc/{os.getppid()}/cwd/outside/by_parent', 'w')",
     ),
     _then_right(
         "poisons the project's bytecode",
@@ -275,8 +275,7 @@ PROCESSES = (
         """
         import ctypes
         if ctypes.CDLL(None, use_errno=True).ptrace(16, $ARENA, None, None) == 0:
-            open('$ROOT/outside/traced', 'w')
-            raise ValueError('$MARK traced')
+            raise ValueError('$MARK')
         """,
     ),
     _then_right(
@@ -288,7 +287,7 @@ PROCESSES = (
                 memory = open('/proc/$ARENA/mem', 'r+b', 0)
                 memory.seek(int(line.partition('-')[0], 16))
                 memory.write(memory.read(1))
-                raise ValueError('s3cret')
+                raise ValueError('$MARK')
         """,
     ),
     _then_right(
@@ -296,7 +295,7 @@ PROCESSES = (
         """
         import ctypes
         if ctypes.CDLL(None, use_errno=True).unshare(0x10000000 | 0x20000) == 0:
-            raise ValueError('in a namespace of its own')
+            raise ValueError('$MARK')
         """,
     ),
 )

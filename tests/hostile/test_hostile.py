@@ -13,7 +13,7 @@ from _pytest.mark import ParameterSet
 from flowmill.engine.gate import refusal
 from hostile.arena import HONEST, TESTS, Answer
 from hostile.drafts import DRAFTS, Hostile
-from hostile.paths import RUNNERS
+from hostile.paths import RUNNERS, UNCONFINED
 from hostile.stage import Stage, StageError
 
 pytestmark = pytest.mark.skipif(
@@ -92,6 +92,22 @@ def test_a_hostile_draft(stages: Stages, user: str, path: str, draft: Hostile) -
         following = stage.judge(HONEST_DRAFT)
         assert following.trusted_pass, "the next draft is harmed"
         assert following.path == path
+
+
+@pytest.mark.parametrize(
+    ("name", "effect"),
+    [
+        ("writes outside", "changed: outside/new"),
+        ("reads an ssh key", "a secret in the report"),
+        ("connects by TCP", "a connection to the tcp socket"),
+        ("leaves a daemon", "a process survived"),
+        ("signals by a descriptor", "signal SIGUSR1"),
+    ],
+)
+def test_what_a_draft_does_would_be_seen(stages: Stages, name: str, effect: str) -> None:
+    (draft,) = [draft for draft in DRAFTS if draft.name == name]
+    answer = stages.of(USERS[0], UNCONFINED).judge(draft)
+    assert any(seen.startswith(effect) for seen in answer.effects), answer
 
 
 @pytest.mark.parametrize("draft", [draft for draft in DRAFTS if draft.by_gate], ids=lambda draft: draft.name)

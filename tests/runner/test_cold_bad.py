@@ -105,7 +105,7 @@ def test_last(): pass
 
 async def test_crashes_take_one_test_each(tmp_path: Path) -> None:
     tiny = TinyProject(tmp_path, {"test_c.py": CRASHES})
-    told = await tiny.run(TestOrder({}, limits=QUICK))
+    told = await tiny.run(TestOrder({}, untrusted=False, limits=QUICK))
     assert told.outcomes == {
         "test_first": "passed",
         "test_exit": "crashed",
@@ -177,7 +177,7 @@ def test_starts():
 def test_hangs(): time.sleep(600)
 """
     tiny = TinyProject(tmp_path, {"test_p.py": tests})
-    async with aclosing(tiny.runner.run(TestOrder({}, limits=QUICK))) as messages:
+    async with aclosing(tiny.runner.run(TestOrder({}, untrusted=False, limits=QUICK))) as messages:
         assert isinstance(await anext(messages), Collected)
         assert isinstance(await anext(messages), TestResult)
         child, grandchild, scratch = (tmp_path / "pids").read_text().split()
@@ -222,7 +222,7 @@ from flowmill.runner.cold import ColdRunner
 from flowmill.shapes import Project, TestOrder
 
 async def main():
-    async for _ in ColdRunner(Project(Path(sys.argv[1]), Path(sys.executable), ""), Path(sys.argv[2])).run(TestOrder({})):
+    async for _ in ColdRunner(Project(Path(sys.argv[1]), Path(sys.executable), ""), Path(sys.argv[2])).run(TestOrder({}, untrusted=False)):
         pass
 
 asyncio.run(main())

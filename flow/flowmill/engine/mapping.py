@@ -71,6 +71,14 @@ class MapBuilder:
             if not task.cancelled():
                 task.result()
 
+    async def aclose(self) -> None:
+        """Stop, and close the runner and the map."""
+        try:
+            await self.stop()
+        finally:
+            await self._runner.aclose()
+            self.known.close()
+
     async def build(self) -> int:
         """Give the number of test files that were run."""
         ends = time.monotonic() + self._limits.seconds

@@ -112,7 +112,7 @@ class Run:
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().aclose()
             if self._mapping is not None:
-                await self._mapping.stop()
+                await self._mapping.aclose()
         finally:
             await self._tools.runner.aclose()
 

@@ -32,6 +32,7 @@ class ColdRunner:
 
     async def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
         """Yield at most one `Collected`, results as they happen, and one `RunEnd`; see `protocols.Runner`."""
+        await self._guard.prepare()
         scratch = self._scratches.make()
         policy = self._guard.policy(order, scratch)
         nonce = new_nonce()

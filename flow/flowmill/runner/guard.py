@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,14 @@ class Guard:
     @property
     def needs(self) -> tuple[Need, ...]:
         return tuple(self._needs)
+
+    async def prepare(self) -> None:
+        """Ask the machine and the interpreter, once, what a policy depends on; later calls need not wait."""
+        if self.setting != "off":
+            await asyncio.gather(
+                asyncio.to_thread(probe_layers, self.project.python, self.cache),
+                asyncio.to_thread(interpreter_places, self.project.python, self.project.root),
+            )
 
     def environment(self, scratch: Path) -> dict[str, str]:
         """The variables that the tests get."""

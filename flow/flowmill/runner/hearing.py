@@ -102,8 +102,8 @@ class Hearing:
         line = reading.result()
         return line if line.endswith(b"\n") else None
 
-    async def settle(self, timeout: float) -> int | None:
-        """Wait up to `timeout` seconds for the exit, and shortly for the last of the output."""
+    async def settle(self, timeout: float | None) -> int | None:
+        """Wait up to `timeout` seconds (None: for ever) for the exit, and shortly for the last of the output."""
         await asyncio.wait({self._exit}, timeout=timeout)
         if self._exit.done():
             await asyncio.wait({self._drain.closed}, timeout=0.2)

@@ -60,25 +60,31 @@ class Nursery:
         self._guard = guard
         self._scratches = Scratches()
         self._made: list[Zygote] = []
+        self._retiring: set[asyncio.Task[None]] = set()
         self.forks = forks
 
-    async def litter(self, order: TestOrder) -> Litter:
-        """Load the tests of this order, with the code as it is. Raises ZygoteLost or StartError."""
+    async def litter(self, order: TestOrder, preload: Loaded | None = None) -> Litter:
+        """Load the tests of this order, with the code as it is. Raises ZygoteLost or StartError.
+
+        `preload` is what an earlier load found: what of it is not the project's is
+        imported before a run of the project itself begins.
+        """
+        names = () if preload is None else await self._clean(order, preload)
         if self.forks:
-            bare = await self._spawn(order, "bare")
+            bare = await self._spawn(order, "bare", names)
             await self._wait(bare)
             errand = self._errand(order, "collected")
             collected = await bare.grow(errand.data(), OUTPUT_BYTES)
             self._made.append(collected)
         else:
             bare, collected = await asyncio.gather(
-                self._spawn(order, "bare"), self._spawn(order, "collected")
+                self._spawn(order, "bare", names), self._spawn(order, "collected")
             )
             await self._wait(bare)
         loaded = await self._wait(collected)
         return Litter(
             order,
-            self._pool(bare, order, "bare"),
+            self._pool(bare, order, "bare", names),
             self._pool(collected, order, "collected"),
             loaded,
             self._stamp(order, loaded),
@@ -92,27 +98,37 @@ class Nursery:
 
         return Pool(first, None if self.forks else make)
 
-    async def preloaded(self, order: TestOrder, loaded: Loaded) -> Pool:
-        """A bare one that has what the tests import from elsewhere. Raises ZygoteLost or StartError.
-
-        Names of which the import brings the project along are left out.
-        """
+    async def _clean(self, order: TestOrder, loaded: Loaded) -> tuple[str, ...]:
+        """Names of what the tests import from elsewhere, without those that bring the project along."""
         names = [name for name, _ in self._foreign(order, loaded)]
         while True:
-            bare = await self._spawn(order, "bare", tuple(names))
-            found = await self._wait(bare)
+            trial = await self._spawn(order, "bare", tuple(names))
+            found = await self._wait(trial)
+            await self._end([trial])
             if not self._own(order, found):
-                return self._pool(bare, order, "bare", tuple(names))
-            await bare.end()
-            dirty = [name for name in names if name in _before_own(found, self._project.root)]
-            names = names[: len(dirty)] if len(dirty) < len(names) else []
+                return tuple(names)
+            before = _before_own(found, self._project.root)
+            fewer = [name for name in names if name in before]
+            names = fewer if len(fewer) < len(names) else []
 
-    async def end(self, *pools: Pool) -> None:
-        """End the zygotes of these pools, with their runs."""
+    def retire(self, litter: Litter) -> None:
+        """End these zygotes when the last of their runs is over."""
+        task = asyncio.create_task(self._retire(litter.collected, litter.bare))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, *pools: Pool) -> None:
+        # The collected ones first: they were forked from the bare one, which is busy till then.
         for pool in pools:
-            await self._end(await pool.aclose())
+            zygotes = await pool.aclose()
+            for zygote in zygotes:
+                await zygote.idle()
+            await self._end(zygotes)
 
     async def aclose(self) -> None:
+        for task in list(self._retiring):
+            task.cancel()
+            await asyncio.wait([task])
         # The last first: those that were forked from others.
         await self._end(self._made[::-1])
         self._scratches.drop_all()

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,10 @@ class Scratches:
     def drop(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self._folders.discard(folder)
+
+    def drop_soon(self, folder: Path) -> None:
+        """Remove it in a thread of its own: nobody has to wait for the disk."""
+        threading.Thread(target=self.drop, args=(folder,), name="flowmill-scratch").start()
 
     def drop_all(self) -> None:
         for folder in list(self._folders):

@@ -56,12 +56,12 @@ class WarmRunner:
         self._scratches = Scratches()
         self._litter: Litter | None = None
         self._why_none = "no test was run on the code as it stands"
-        self._preloaded: Pool | None = None
         self._loading: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
 
     async def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
         """Yield at most one `Collected`, results as they happen, and one `RunEnd`; see `protocols.Runner`."""
+        await self._guard.prepare()
         way = await self._way(order)
         while way.pool is not None:
             told = False
@@ -131,8 +131,7 @@ class WarmRunner:
     def _past_plugins(self, litter: Litter, why: str) -> Way:
         if self._preloading is None:
             self._preloading = asyncio.create_task(self._preload(litter))
-        ready = self._preloaded
-        return Way("import", litter.bare if ready is None or ready.lost else ready, slower=why)
+        return Way("import", litter.bare, slower=why)
 
     # -------------------------------------------------------------- loading
     async def _load(self, order: TestOrder) -> None:
@@ -152,11 +151,15 @@ class WarmRunner:
         finally:
             self._loading = None
         if old is not None:
-            await self._nursery.end(old.collected, old.bare)
+            self._nursery.retire(old)
 
     async def _preload(self, litter: Litter) -> None:
+        """Load all anew, past what the tests import from elsewhere; the old ones serve until then."""
         with suppress(ZygoteLost, StartError):
-            self._preloaded = await self._nursery.preloaded(litter.order, litter.loaded)
+            fresh = await self._nursery.litter(litter.order, preload=litter.loaded)
+            self._litter, old = fresh, self._litter
+            if old is not None:
+                self._nursery.retire(old)
 
     def _with_target(self, order: TestOrder) -> TestOrder:
         target = _goal(order)
@@ -193,7 +196,7 @@ class WarmRunner:
                 yield Way("cold", slower=str(error))
                 return
         finally:
-            self._scratches.drop(scratch)
+            self._scratches.drop_soon(scratch)
         if ledger.unfit and self._litter is not None:
             yield self._past_plugins(self._litter, ledger.unfit)
             return

@@ -57,6 +57,10 @@ class Zygote:
         loop.add_reader(control.fileno(), self._read)
         child.when_gone(self._gone)
 
+    async def idle(self) -> None:
+        """Wait until no run of it is under way and no zygote that it forked lives."""
+        await asyncio.gather(*(run.settle(None) for run in self._runs.values()))
+
     async def loaded(self) -> Loaded:
         """Wait until it waits. Raises ZygoteLost if it never does."""
         return await asyncio.shield(self._loaded)

@@ -14,6 +14,7 @@ import pytest
 from .census import Census
 from .collect import Collector
 from .confine import ConfineError, Confiner, Policy
+from .descendants import serve_descendants
 from .limit import FixtureTimeout, Limit, Stopped, TestTimeout
 from .needs import observe
 from .order import Channel, Order
@@ -59,6 +60,8 @@ class Reporter:
             observe(
                 lambda kind, what: channel.send("need", id=self.now, kind=kind, detail=what), order.scratch
             )
+        if order.policy is None or order.policy.get("processes"):
+            serve_descendants(overlay, order.scratch)
         self.limit = Limit(order.test_seconds)
         # What ran while the code was loaded is known to the watch that was there then.
         if self.watch is None or order.goal is None or self.watch.qualname != order.goal.qualname:

@@ -1,0 +1,291 @@
+"""Drafts on their ways to the tests: into loaded code, past loaded plugins, in spares, from cold."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from doubles.runs import QUICK, SHORT, Told, alive, tree
+from flowmill.protocols import Runner
+from flowmill.runner.guard import Guard
+from flowmill.runner.warm import WarmRunner
+from flowmill.shapes import (
+    Collected,
+    Project,
+    RunEnd,
+    Target,
+    TestLimits,
+    TestOrder,
+    TestResult,
+)
+
+MOD = '''\
+import functools
+
+REGISTRY = []
+
+
+def keep(function):
+    @functools.wraps(function)
+    def kept(*args):
+        return function(*args)
+
+    REGISTRY.append(kept)
+    return kept
+
+
+@keep
+def total(items):
+    """The sum of the items."""
+    raise NotImplementedError
+
+
+def other():
+    return 1
+
+
+alias = total
+'''
+TESTS = """\
+import os
+import mod
+from mod import alias, total
+
+def test_total(tmp_path, capfd):
+    (tmp_path / "x").write_text("here")
+    print("loud")
+    assert total([1, 2]) == 3
+    assert "loud" in capfd.readouterr().out
+
+def test_alias(): assert alias([2]) == 2
+def test_registry(): assert mod.REGISTRY[0]([]) == 0
+def test_other(): assert mod.other() == 1
+"""
+BODY = "    raise NotImplementedError\n"
+GOOD = "    return sum(items)\n"
+BAD = "    return len(items)\n"
+
+
+class Warm:
+    """A warm runner on a small project whose function is a stub."""
+
+    def __init__(self, folder: Path, *, forks: bool = True, tests: str = TESTS, mod: str = MOD) -> None:
+        self.root = folder / "project"
+        self.root.mkdir()
+        self.mod = self.root / "mod.py"
+        self.mod.write_text(mod)
+        self.text = mod
+        (self.root / "test_mod.py").write_text(tests)
+        project = Project(self.root, Path(sys.executable), "--python")
+        cache = folder / "cache"
+        cache.mkdir()
+        self.runner = WarmRunner(project, cache, Guard(project, cache), forks=forks)
+
+    @property
+    def target(self) -> Target:
+        lines = self.text.splitlines()
+        start = next(n for n, line in enumerate(lines, 1) if line.startswith("def total"))
+        decorated = start - (lines[start - 2].startswith("@"))
+        return Target(self.mod, "total", decorated, lines.index(BODY.rstrip("\n")) + 1)
+
+    async def baseline(self) -> Told:
+        return await self.told(
+            TestOrder({}, ("test_mod.py",), trace=self.target, untrusted=False, limits=QUICK)
+        )
+
+    async def draft(self, body: str, *, limits: TestLimits = QUICK, more: str = "") -> Told:
+        text = self.text.replace(BODY, body) + more
+        given = TestOrder({self.mod: text.encode()}, ("test_mod.py",), limits=limits)
+        return await self.told(given)
+
+    async def told(self, order: TestOrder) -> Told:
+        return await told(self.runner, order)
+
+
+async def told(runner: Runner, order: TestOrder) -> Told:
+    messages = [message async for message in runner.run(order)]
+    *others, end = messages
+    assert isinstance(end, RunEnd)
+    collected = [message for message in others if isinstance(message, Collected)]
+    results = tuple(message for message in others if isinstance(message, TestResult))
+    return Told(collected[0] if collected else None, results, end)
+
+
+@pytest.fixture(params=["forks", "spares"])
+async def warm(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Warm]:
+    found = Warm(tmp_path, forks=request.param == "forks")
+    before = tree(found.root)
+    yield found
+    await found.runner.aclose()
+    assert tree(found.root) == before
+
+
+@pytest.fixture
+async def forking(tmp_path: Path) -> AsyncIterator[Warm]:
+    found = Warm(tmp_path)
+    yield found
+    await found.runner.aclose()
+
+
+WRONG = {"test_total": "failed", "test_alias": "failed", "test_registry": "failed", "test_other": "passed"}
+RIGHT = dict.fromkeys(WRONG, "passed")
+
+
+async def test_a_draft_is_put_into_the_loaded_code(warm: Warm) -> None:
+    before = await warm.baseline()
+    assert (before.outcomes, before.end.path) == (WRONG, "swap")
+    assert before.end.reached == {
+        f"test_mod.py::{name}" for name in ("test_total", "test_alias", "test_registry")
+    }
+    for body, outcomes in ((GOOD, RIGHT), (BAD, WRONG | {"test_registry": "passed"}), (GOOD, RIGHT)):
+        after = await warm.draft(body)
+        assert (after.outcomes, after.end.path, after.end.problem) == (outcomes, "swap", None)
+        assert after.end.doubt == ""
+
+
+async def test_a_draft_that_changes_more_is_imported_anew(warm: Warm) -> None:
+    await warm.baseline()
+    after = await warm.draft(GOOD, more="\n\nMORE = 1\n")
+    assert (after.outcomes, after.end.path) == (RIGHT, "import")
+    assert after.end.slower == "it changes code outside of the function"
+
+
+async def test_tracebacks_show_the_draft_at_its_own_lines(forking: Warm) -> None:
+    await forking.baseline()
+    after = await forking.draft("    count = len(items)\n    return count / 0\n")
+    assert f"mod.py:{forking.target.end + 1}: in total" in after.result("test_alias").details
+    assert "return count / 0" in after.result("test_alias").details
+
+
+async def test_a_function_that_runs_at_import_is_imported_anew(tmp_path: Path) -> None:
+    mod = MOD.replace(
+        "alias = total\n",
+        "alias = total\ntry:\n    FIRST = total([5])\nexcept NotImplementedError:\n    FIRST = 0\n",
+    )
+    warm = Warm(tmp_path, mod=mod, tests=TESTS + "\ndef test_first(): assert mod.FIRST == 5\n")
+    await warm.baseline()
+    after = await warm.draft(GOOD)
+    assert after.outcomes == RIGHT | {"test_first": "passed"}
+    assert (after.end.path, after.end.slower) == ("import", "the function runs while the tests are loaded")
+    await warm.runner.aclose()
+
+
+async def test_a_thread_forbids_forks(tmp_path: Path) -> None:
+    thread = "import threading\nSTOP = threading.Event()\nthreading.Thread(target=STOP.wait, daemon=True).start()\n"
+    warm = Warm(tmp_path, tests=thread + TESTS)
+    await warm.baseline()
+    after = await warm.draft(GOOD)
+    assert after.outcomes == RIGHT
+    assert (after.end.path, after.end.slower) == ("import", "the loaded tests have started a thread")
+    await warm.runner.aclose()
+
+
+async def test_tests_that_cannot_be_loaded_run_from_cold(tmp_path: Path) -> None:
+    warm = Warm(tmp_path, tests="import no_such_module\n")
+    before = await warm.baseline()
+    assert (before.end.problem, before.end.path) == ("collection", "cold")
+    assert "no_such_module" in before.end.detail
+    assert "No module named 'no_such_module'" in before.end.slower
+    await warm.runner.aclose()
+
+
+async def test_without_a_baseline_a_draft_runs_from_cold(forking: Warm) -> None:
+    after = await forking.draft(GOOD)
+    assert (after.outcomes, after.end.path) == (RIGHT, "cold")
+
+
+async def test_a_clean_run_shares_nothing(forking: Warm) -> None:
+    await forking.baseline()
+    text = forking.text.replace(BODY, GOOD)
+    order = TestOrder({forking.mod: text.encode()}, ("test_mod.py",), clean=True, limits=QUICK)
+    after = await forking.told(order)
+    assert (after.outcomes, after.end.path) == (RIGHT, "cold")
+
+
+async def test_open_buffers_of_tests_are_what_runs(forking: Warm) -> None:
+    tests = forking.root / "test_mod.py"
+    unsaved = b"import mod\ndef test_unsaved(): assert mod.total([4]) == 4\n"
+    order = TestOrder({tests: unsaved}, ("test_mod.py",), trace=forking.target, untrusted=False, limits=QUICK)
+    assert (await forking.told(order)).outcomes == {"test_unsaved": "failed"}
+    text = forking.text.replace(BODY, GOOD).encode()
+    after = await forking.told(TestOrder({tests: unsaved, forking.mod: text}, ("test_mod.py",), limits=QUICK))
+    assert (after.outcomes, after.end.path) == ({"test_unsaved": "passed"}, "swap")
+    newer = unsaved.replace(b"4", b"6")
+    after = await forking.told(TestOrder({tests: newer, forking.mod: text}, ("test_mod.py",), limits=QUICK))
+    assert (after.outcomes, after.end.path) == ({"test_unsaved": "passed"}, "import")
+    assert after.end.slower == "other open files have changed"
+
+
+async def test_what_changes_on_disk_is_loaded_anew(forking: Warm) -> None:
+    await forking.baseline()
+    with (forking.root / "test_mod.py").open("a") as file:
+        file.write("\ndef test_new(): pass\n")
+
+    async def until_new() -> None:
+        while "test_new" not in (after := await forking.draft(GOOD)).outcomes:
+            assert after.end.path == "swap"
+
+    await asyncio.wait_for(until_new(), 60)
+
+
+async def test_drafts_at_once_do_not_see_each_other(forking: Warm) -> None:
+    await forking.baseline()
+    bodies = [GOOD, BAD] * 4
+    found = await asyncio.gather(*(forking.draft(body) for body in bodies))
+    assert [after.outcomes["test_total"] for after in found] == ["passed", "failed"] * 4
+
+
+@pytest.mark.parametrize("more", ["", "\n\nMORE = 1\n"], ids=["swap", "import"])
+async def test_a_crash_or_a_hang_takes_one_test(warm: Warm, more: str) -> None:
+    await warm.baseline()
+    crash = "    import os\n    if items == [2]:\n        os.kill(os.getpid(), 9)\n    return sum(items)\n"
+    after = await warm.draft(crash, more=more)
+    assert after.outcomes == RIGHT | {"test_alias": "crashed"}
+    hang = "    while items == [2]:\n        pass\n    return sum(items)\n"
+    after = await warm.draft(hang, more=more, limits=SHORT)
+    assert after.outcomes == RIGHT | {"test_alias": "timeout"}
+    assert (await warm.draft(GOOD)).outcomes == RIGHT
+
+
+async def test_closing_early_ends_the_draft_and_not_the_zygote(forking: Warm) -> None:
+    await forking.baseline()
+    body = "    import os\n    print(os.getpid(), flush=True)\n    while True:\n        pass\n"
+    text = forking.text.replace(BODY, body)
+    order = TestOrder({forking.mod: text.encode()}, ("test_mod.py",), limits=QUICK)
+    async with aclosing(forking.runner.run(order)) as messages:
+        async for message in messages:
+            if isinstance(message, Collected):
+                break
+    assert (await forking.draft(GOOD)).outcomes == RIGHT
+
+
+async def test_nothing_is_left(tmp_path: Path) -> None:
+    warm = Warm(tmp_path)
+    await warm.baseline()
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and _of(name, tmp_path)]
+    assert pids
+    await warm.draft(GOOD, more="\n\nMORE = 1\n")
+    await warm.runner.aclose()
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def _of(pid: str, folder: Path) -> bool:
+    try:
+        return str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+async def test_a_lost_zygote_is_made_up_for(forking: Warm) -> None:
+    await forking.baseline()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and _of(name, forking.root.parent):
+            os.kill(int(name), 9)
+    after = await forking.draft(GOOD)
+    assert (after.outcomes, after.end.path) == (RIGHT, "cold")
