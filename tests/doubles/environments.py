@@ -17,7 +17,7 @@ from flowmill.protocols import Runner
 from flowmill.runner.child.watch import find_spans
 from flowmill.runner.cold import ColdRunner
 from flowmill.runner.warm import WarmRunner
-from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestResult
+from flowmill.shapes import Collected, Project, RunEnd, RunPath, Target, TestLimits, TestOrder, TestResult
 
 PLACE = Path(sys.prefix, "environments")
 MakeRunner = Callable[[Project, Path], Runner]
@@ -25,9 +25,13 @@ MakeRunner = Callable[[Project, Path], Runner]
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run tests. `more` is appended to every draft: with it no draft fits into the loaded code."""
+    """A way to run tests. `more` is appended to every draft: with it no draft fits into the loaded code.
+
+    `path` is the one that a draft takes if nothing speaks against it.
+    """
 
     make: MakeRunner
+    path: RunPath
     more: str = ""
 
 
@@ -36,10 +40,10 @@ def _spares(project: Project, cache: Path) -> Runner:
 
 
 WAYS = {
-    "cold": Way(ColdRunner),
-    "swap": Way(WarmRunner),
-    "import": Way(WarmRunner, more="\n\nMORE = 1\n"),
-    "spares": Way(_spares),
+    "cold": Way(ColdRunner, "cold"),
+    "swap": Way(WarmRunner, "swap"),
+    "import": Way(WarmRunner, "import", more="\n\nMORE = 1\n"),
+    "spares": Way(_spares, "swap"),
 }
 """Each gives the same verdicts."""
 
@@ -89,6 +93,8 @@ class PluginProject:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables that the user's shell has."""
     fatal: Mapping[str, str] = field(default_factory=dict[str, str])
+    fits: bool = True
+    """Whether drafts can be put into its loaded code."""
 
     def write(self, root: Path, draft: str = "") -> None:
         for name, text in self.files.items():

@@ -8,14 +8,9 @@ effect that was seen outside of the sandbox.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
-import resource
-import secrets
 import signal
-import socket
-import string
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -24,54 +19,9 @@ from typing import Any
 
 from flowmill.runner import wire
 from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestResult
+from hostile.outside import STUB, Outside, Seen, processes
 from hostile.paths import ELSEWHERE, open_runner
 
-SOURCE = '''\
-"""Sums."""
-
-$HEAD
-def add(a, b):
-    """The sum of both."""
-$BODY
-
-
-def untouched():
-    return 7
-'''
-TESTS = """\
-import unittest
-
-import pytest
-
-import calc
-
-EXPECTED = {(100, 11): 111}
-
-
-def test_small():
-    assert calc.add(1, 2) == 3
-
-
-@pytest.mark.parametrize("a, b, total", [(20, 22, 42), (-1, 1, 0)])
-def test_pairs(a, b, total):
-    assert calc.add(a, b) == total
-
-
-def test_table():
-    for (a, b), total in EXPECTED.items():
-        assert calc.add(a, b) == total
-
-
-class TestUnit(unittest.TestCase):
-    def test_unit(self):
-        self.assertEqual(calc.add(2, 2), 4)
-
-
-def test_refuses():
-    with pytest.raises(TypeError):
-        calc.add(1, "one")
-"""
-STUB = "    raise NotImplementedError"
 HONEST = "    return a + b"
 LIMITS = TestLimits(run_seconds=15.0, test_seconds=0.5, timeouts=1, output_bytes=200_000)
 
@@ -95,132 +45,6 @@ class Answer:
     def trusted_pass(self) -> bool:
         fine = bool(self.outcomes) and set(self.outcomes.values()) == {"passed"}
         return fine and self.problem is None and not self.doubt
-
-
-class Outside:
-    """What is planted around the project: files, keys, sockets, and this process itself."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.secret = os.environ["FLOWMILL_API_KEY"]
-        self.mark = f"mark-{secrets.token_hex(8)}"
-        self._plant()
-        self._tcp = socket.create_server(("127.0.0.1", 0))
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
-        self._unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # A path that is too long for a socket has a short one through the working directory.
-        os.chdir(root)
-        self._unix.bind("outside/socket")
-        self._unix.listen()
-        self._abstract = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._abstract.bind(f"\0{self.mark}")
-        self._abstract.listen()
-        for listening in (self._tcp, self._udp, self._unix, self._abstract):
-            listening.setblocking(False)
-        self.signals: list[str] = []
-        for number in (signal.SIGUSR1, signal.SIGWINCH):
-            signal.signal(number, lambda got, _: self.signals.append(signal.Signals(got).name))
-        self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-    def _plant(self) -> None:
-        home = self.root / "home"
-        for name, text in {
-            "home/.ssh/id_ed25519": self.secret,
-            "home/.aws/credentials": f"[default]\naws_secret_access_key = {self.secret}\n",
-            "home/.config/flowmill/config.toml": f'api_key = "{self.secret}"\n',
-            "home/.netrc": f"machine a login b password {self.secret}\n",
-            "outside/file": "as it was\n",
-            "outside/folder/file": "as it was\n",
-            "project/calc.py": self.source(STUB),
-            "project/test_calc.py": TESTS,
-            "project/pytest.ini": "[pytest]\n",
-        }.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        os.environ["HOME"] = str(home)
-
-    def source(self, body: str, head: str = "") -> str:
-        return string.Template(SOURCE).substitute(HEAD=head + "\n", BODY=body)
-
-    def filled(self, text: str) -> str:
-        """The draft with the places and numbers that it is after."""
-        return string.Template(text).safe_substitute(
-            ROOT=self.root,
-            MARK=self.mark,
-            ARENA=os.getpid(),
-            TCP=self._tcp.getsockname()[1],
-            UDP=self._udp.getsockname()[1],
-            NAME_MAX=200,
-        )
-
-    def files(self) -> dict[str, str]:
-        """Every file and folder with its content, kind and permissions; scratch folders apart."""
-        return {
-            str(path.relative_to(self.root)): _state(path)
-            for path in _walk(self.root)
-            if _counts(path, self.root)
-        }
-
-    def received(self) -> list[str]:
-        """What came in by the sockets, and signals and limits that reached this process."""
-        found: list[str] = []
-        for name in ("_tcp", "_unix", "_abstract"):
-            with suppress(BlockingIOError):
-                while True:
-                    getattr(self, name).accept()[0].close()
-                    found.append(f"a connection to the {name[1:]} socket")
-        with suppress(BlockingIOError):
-            while True:
-                self._udp.recv(100)
-                found.append("a datagram")
-        found += [f"signal {name}" for name in self.signals]
-        self.signals.clear()
-        if resource.getrlimit(resource.RLIMIT_NOFILE) != self._limits:
-            found.append("other limits for this process")
-        return found
-
-
-def _walk(root: Path) -> list[Path]:
-    return sorted(root.rglob("*"))
-
-
-def _counts(path: Path, root: Path) -> bool:
-    return path.relative_to(root).parts[0] != "tmp" or path.parent == root / "tmp"
-
-
-def _state(path: Path) -> str:
-    told = path.lstat()
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    return f"{told.st_mode:o} {told.st_nlink if path.is_file() else ''} {told.st_uid} {content}"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A living process: what it says of itself, and how many filters lie between it and the kernel."""
-
-    words: str
-    filters: int
-
-
-def processes() -> dict[int, Seen]:
-    """Every living process that sees the same files; other arenas may use the same names for others."""
-    return {int(e): seen for e in os.listdir("/proc") if e.isdigit() and (seen := _look_at(Path("/proc", e)))}
-
-
-def _look_at(place: Path) -> Seen | None:
-    with suppress(OSError):
-        if os.readlink(place / "ns" / "mnt") != os.readlink("/proc/self/ns/mnt"):
-            return None
-        lines = dict(
-            line.split(":\t", 1) for line in (place / "status").read_text().splitlines() if ":\t" in line
-        )
-        if lines["State"][0] not in "ZX":
-            said = [(place / name).read_bytes() for name in ("cmdline", "environ")]
-            words = f"{os.readlink(place / 'cwd')} {b' '.join(said).decode(errors='replace')}"
-            return Seen(words, int(lines.get("Seccomp_filters", "0")))
-    return None
 
 
 class Arena:
@@ -250,6 +74,8 @@ class Arena:
         ]
         answer.effects += self._outside.received()
         answer.effects += self._survivors(running)
+        if self._path == "cold":
+            answer.effects += [f"left in the temporary folder: {name}" for name in self._outside.scratches()]
         if self._outside.secret in answer.texts:
             answer.effects.append("a secret in the report")
         if self._outside.mark in answer.texts:
@@ -257,17 +83,21 @@ class Arena:
         return answer
 
     def _survivors(self, before: dict[int, Seen]) -> list[str]:
+        """What lives on of a draft; it is ended here, so that the next one is not blamed for it."""
         now = processes()
         free = now[os.getpid()].filters
-        marks = (self._outside.mark, str(self._outside.root))
-        return [
-            f"a process survived: {pid} {seen.words[:200]}"
-            for pid, seen in now.items()
-            if pid not in before
-            and any(mark in seen.words for mark in marks)
+        mark, root = self._outside.mark, str(self._outside.root)
+        found: list[str] = []
+        for pid, seen in now.items():
             # A runner that loads tests ahead may have begun another process for it, which is not shut in.
-            and (self._path == "cold" or seen.filters > free or self._outside.mark in seen.words)
-        ]
+            left = mark in seen.words or (
+                root in seen.words and (self._path == "cold" or seen.filters > free)
+            )
+            if pid not in before and left:
+                found.append(f"a process survived: {pid} {seen.words[:200]}")
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        return found
 
     async def _run(self, text: str, *, untrusted: bool = True) -> Answer:
         # What traces is the user's own code: a runner that loads the tests ahead does it then.

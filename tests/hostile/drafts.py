@@ -235,7 +235,7 @@ PROCESSES = (
             os.setsid()
             if os.fork() == 0:
                 os.chdir('/')
-                os.execve('/bin/sh', ['$MARK', '-c', 'sleep 300; true', '$MARK'], {})
+                os.execve('/bin/sleep', ['$MARK', '60'], {})
             os._exit(0)
         """,
     ),
@@ -243,7 +243,7 @@ PROCESSES = (
         "starts a program that outlives it",
         """
         import subprocess
-        subprocess.Popen(['/bin/sh', '-c', 'sleep 300; true', '$MARK'], env={}, cwd='/', start_new_session=True)
+        subprocess.Popen(['$MARK', '60'], executable='/bin/sleep', env={}, cwd='/', start_new_session=True)
         """,
     ),
     _then_right(

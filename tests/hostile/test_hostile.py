@@ -11,8 +11,9 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from flowmill.engine.gate import refusal
-from hostile.arena import HONEST, TESTS, Answer
+from hostile.arena import HONEST, Answer
 from hostile.drafts import DRAFTS, Hostile
+from hostile.outside import TESTS
 from hostile.paths import RUNNERS, UNCONFINED
 from hostile.stage import Stage, StageError
 

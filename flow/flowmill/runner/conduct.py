@@ -9,6 +9,9 @@ from flowmill.runner.hearing import Hearing
 from flowmill.runner.ledger import Ledger
 from flowmill.shapes import RunnerMessage
 
+SETTLE_SECONDS = 5.0
+"""How long a process may take to leave when it has said that it is done."""
+
 Start = Callable[[tuple[str, ...] | None], Awaitable[Hearing]]
 """Starts a process for the tests that are left, or for all (None). Raises StartError."""
 
@@ -25,6 +28,17 @@ async def conduct(ledger: Ledger, start: Start) -> AsyncGenerator[RunnerMessage,
             await child.end()
 
 
+async def _hear_the_rest(child: Hearing, ledger: Ledger) -> None:
+    """Nothing may come after the end of a report; what does is held against it."""
+    try:
+        while (line := await child.line(0.0)) is not None:
+            ledger.feed(line, time.monotonic())
+    except TimeoutError:
+        return
+    except ValueError as error:
+        ledger.stop("output", f"the tests' process wrote a report that is not ours: {error}")
+
+
 async def _hear(child: Hearing, ledger: Ledger) -> list[RunnerMessage]:
     """Wait for the next thing the process says or fails to say; give what is to be told."""
     try:
@@ -37,6 +51,8 @@ async def _hear(child: Hearing, ledger: Ledger) -> list[RunnerMessage]:
         return []
     if line is not None and not ledger.said_finish:
         return told
-    returncode = await child.settle(1.0)
+    returncode = await child.settle(SETTLE_SECONDS)
+    if line is not None:
+        await _hear_the_rest(child, ledger)
     ended = ledger.exited if line is None else ledger.finished
     return ended(returncode, child.output.text(), time.monotonic())

@@ -8,18 +8,22 @@ from pathlib import Path
 import pytest
 
 from doubles.environments import WAYS, PluginProject, made, opened, plain
-from doubles.plugin_projects import KINDS, PROJECTS
+from doubles.plugin_projects import DJANGO, HYPOTHESIS, KINDS, PROJECTS, SPREAD, STRICT_ASYNCIO
 from flowmill.shapes import TestLimits, TestOrder
 
-LIMITS = TestLimits(run_seconds=60.0, test_seconds=10.0, timeouts=9)
-HANGING = TestLimits(run_seconds=60.0, test_seconds=2.0, timeouts=9)
+LIMITS = TestLimits(run_seconds=90.0, test_seconds=10.0, timeouts=9)
+HANGING = TestLimits(run_seconds=90.0, test_seconds=3.0, timeouts=9)
+COMMON = (SPREAD, STRICT_ASYNCIO, HYPOTHESIS, DJANGO)
 CASES = [
-    pytest.param(project, environment, id=f"{project.name}-{environment}")
-    for project, environments in (
-        *((project, project.environments) for project in PROJECTS),
-        (KINDS, [name for name in made("py3") if "pytest" in name]),
+    pytest.param(project, environment, how, id=f"{project.name}-{environment}-{how}")
+    for project, environments, ways in (
+        *((project, [name], ["swap"]) for project in PROJECTS for name in project.environments),
+        *((project, ["plugins"], ["cold"]) for project in PROJECTS if "plugins" in project.environments),
+        *((project, ["plugins"], ["import", "spares"]) for project in COMMON),
+        (KINDS, [name for name in made("py3") if "pytest" in name], ["swap"]),
     )
     for environment in environments
+    for how in ways
 ]
 Plain = Callable[[PluginProject, str, str], dict[str, str]]
 
@@ -47,8 +51,7 @@ def test_the_environments_are_there() -> None:
     assert made("py3"), "run `make environments`"
 
 
-@pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize(("project", "environment"), CASES)
+@pytest.mark.parametrize(("project", "environment", "how"), CASES)
 async def test_verdicts_are_those_of_plain_pytest(
     project: PluginProject, environment: str, how: str, tmp_path: Path, plainly: Plain
 ) -> None:
@@ -65,3 +68,4 @@ async def test_verdicts_are_those_of_plain_pytest(
             told = await user.run(user.draft(name, limits))
             assert (name, told.outcomes) == (name, wanted)
             assert told.end.problem is None, told.end
+            assert told.end.path == WAYS[how].path or not project.fits, told.end.slower

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import kernel as linux
 from .kernel import Kernel
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -155,6 +156,8 @@ def restrict(kernel: Kernel, allowed: Iterable[Rule], *, network: bool) -> int:
         rule = kernel.buffer(bytes(12))
         for path, rights in allowed:
             _add(kernel, ruleset, rule, path, rights & handled)
+        # The kernel asks for this of whoever is not root.
+        kernel.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         kernel.call(_RESTRICT, ruleset, _QUIET if version >= 7 else 0)
     finally:
         os.close(ruleset)

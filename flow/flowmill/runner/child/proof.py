@@ -17,6 +17,7 @@ class Proof:
     def __init__(self) -> None:
         self._seal = Seal()
         self._canary: Canary | None = None
+        self._watched = False
 
     def prepare(self, session: pytest.Session, scratch: str) -> None:
         """Make the tests that must fail, once the session is collected."""
@@ -24,8 +25,10 @@ class Proof:
             self._canary = Canary(session, scratch)
 
     def watch(self, session: pytest.Session, drafted: Iterable[str]) -> None:
-        """Take in the hooks and the tests that are about to run; `drafted` are the files that a draft is in."""
-        self._seal.watch_session(session, drafted)
+        """Take in the hooks and the tests, once; `drafted` are the files that a draft is or will be in."""
+        if not self._watched:
+            self._watched = True
+            self._seal.watch_session(session, drafted)
 
     def tell(self, channel: Channel, *, fine: bool) -> None:
         """`fine`: no test has failed, so that it must be shown that one can."""

@@ -88,11 +88,12 @@ class Zygote:
     def _settle(self, session: pytest.Session) -> bool:
         """Stop tracing, find what a swap will have to touch, and keep the memory as it is; True if the target ran."""
         watch = self._reporter.watch
-        if watch is None:
-            return True
         self._reporter.tracer.stop()
         if self._reporter.proof is not None:
             self._reporter.proof.prepare(session, self._order.scratch)
+            self._reporter.proof.watch(session, [watch.file] if watch is not None else [])
+        if watch is None:
+            return True
         if self._order.single and self._order.policy is not None:
             self._reporter.confiner.prepare(Policy.read(self._order.policy))
         self._base = self._overlay.source(watch.file) or ""
