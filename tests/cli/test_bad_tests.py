@@ -149,7 +149,7 @@ async def test_a_test_that_forks_leaves_nobody(tmp_path: Path, scripted: Scripte
     """
     calc(tmp_path, test_calc_py=tests)
     flowmill = await scripted(GOOD)
-    ended = await flowmill.run(*GENERATE)
+    ended = await flowmill.run(*GENERATE, "--sandbox", "off")
     assert (ended.code, ended.err) == (0, "")
     assert ended.finished["evidence"]["after"] == {"passed": 2}
 

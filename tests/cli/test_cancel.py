@@ -110,7 +110,7 @@ async def test_while_a_draft_is_tested(tmp_path: Path, scripted: Scripted, door:
         test_calc_py=f"import calc\n\ndef test():\n    assert calc.add(1, 2) == 3\n    {door.stop}\n",
     )
     flowmill = await scripted(GOOD)
-    async with flowmill.start(*GENERATE) as running, door.reached():
+    async with flowmill.start(*GENERATE, "--sandbox", "off") as running, door.reached():
         await running.until("draft", draft=1)
         ended = await interrupted(running)
     assert ended.finished["status"] == "cancelled"
@@ -131,7 +131,7 @@ async def test_while_the_winner_is_confirmed(tmp_path: Path, scripted: Scripted,
     """
     calc(tmp_path, test_calc_py=tests)
     flowmill = await scripted(GOOD)
-    async with flowmill.start(*GENERATE) as running, door.reached():
+    async with flowmill.start(*GENERATE, "--sandbox", "off") as running, door.reached():
         await running.until("stage", name="confirm", state="started")
         ended = await interrupted(running)
     assert (ended.finished["status"], ended.finished["best"]) == ("cancelled", 1)

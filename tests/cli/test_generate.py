@@ -139,7 +139,7 @@ async def test_what_is_better_stays_best(tmp_path: Path, scripted: Scripted) -> 
     flowmill = await scripted(HALF, WRONG)
     ended = await flowmill.run(*GENERATE, "--json")
     assert (ended.code, ended.finished["best"]) == (1, 1)
-    assert ended.of("draft.scored", draft=2, best=False)
+    assert ended.of("draft.scored", draft=2)
 
 
 async def test_the_model_never_sees_a_held_back_test(tmp_path: Path, scripted: Scripted) -> None:
@@ -184,7 +184,7 @@ async def test_a_draft_whose_tests_pass_and_fail_at_random_is_not_trusted(
     )
     (tmp_path / "runs").write_text(".")
     flowmill = await scripted(GOOD)
-    ended = await flowmill.run(*GENERATE, "--json", "--apply")
+    ended = await flowmill.run(*GENERATE, "--json", "--apply", "--sandbox", "off")
     assert (ended.code, ended.changed) == (1, ())
     assert ended.finished["status"] == "improved"
     assert "test_flickers passed and then failed at random" in ended.notes
@@ -195,7 +195,7 @@ async def test_a_test_that_flickers_on_the_users_own_code_does_not_count(
 ) -> None:
     calc(tmp_path, calc_py=CALC.replace(STUB, "    return a - b\n"), test_calc_py=flickering(tmp_path, 0))
     flowmill = await scripted(GOOD)
-    ended = await flowmill.run("repair", "calc.py::add", "--json")
+    ended = await flowmill.run("repair", "calc.py::add", "--json", "--sandbox", "off")
     assert ended.code == 0
     assert "test_flickers: passes and fails at random on the same code; it does not count" in ended.notes
     assert ended.finished["evidence"]["after"] == {"passed": 1}

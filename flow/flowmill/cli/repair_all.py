@@ -13,7 +13,7 @@ from flowmill.engine.locate import Suspect, failing_tests, suspects
 from flowmill.paths import cache_dir
 from flowmill.runner.cold import ColdRunner
 from flowmill.shapes import TestResult
-from flowmill.wiring import Workplace, open_workplace
+from flowmill.wiring import Workplace, open_guard, open_workplace
 
 MOST = 5
 """Functions that are tried; the others are listed."""
@@ -41,7 +41,7 @@ def repair_all(args: argparse.Namespace) -> int:
 
 
 async def _failures(place: Workplace) -> tuple[TestResult, ...]:
-    runner = ColdRunner(place.project, cache_dir())
+    runner = ColdRunner(place.project, cache_dir(), open_guard(place))
     try:
         return await failing_tests(runner, place.settings.max_seconds, place.settings.test_seconds)
     finally:

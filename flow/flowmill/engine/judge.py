@@ -48,6 +48,8 @@ class Judge:
         self._meter = meter
         self._emitter = emitter
         self._test_seconds = test_seconds
+        self._way = ("", "")
+        self._told: set[str] = set()
         self._seen = {_form(site.file, site.function): 0}
         self._announced = {t.id for t in board.suite.tests}
         tree = parse(site.file.text)
@@ -104,9 +106,16 @@ class Judge:
         )
 
     def _tell_path(self, number: int, end: RunEnd) -> None:
+        """How drafts get to their tests, and what their sandbox refused them; told when it is news."""
         way = {"swap": "in place", "import": "in a fresh import", "cold": "in a process of its own"}[end.path]
         why = f", since {end.slower}" if end.slower else ""
-        self._emitter.note(f"draft {number}: its tests ran {way}{why}")
+        for note in end.notes:
+            if note not in self._told:
+                self._told.add(note)
+                self._emitter.note(f"draft {number}: {note}", "warning")
+        if (way, why) != self._way:
+            self._way = (way, why)
+            self._emitter.note(f"from draft {number} on the tests run {way}{why}")
 
     def _refused(self, verdict: Verdict, function: Function) -> str:
         candidate = verdict.candidate

@@ -37,7 +37,7 @@ async def failing_tests(runner: Runner, seconds: float, test_seconds: float) -> 
     failures: list[TestResult] = []
     end: RunEnd | None = None
     limits = TestLimits(seconds, test_seconds, timeouts=20)
-    async with aclosing(runner.run(TestOrder({}, limits=limits))) as messages:
+    async with aclosing(runner.run(TestOrder({}, untrusted=False, limits=limits))) as messages:
         async for message in messages:
             if isinstance(message, TestResult) and message.outcome not in ("passed", "skipped"):
                 failures.append(message)

@@ -17,7 +17,15 @@ from flowmill.sandbox.layers import decide, working
 from flowmill.sandbox.places import interpreter_places
 from flowmill.sandbox.policy import granted_needs, policy_for, sentences
 from flowmill.sandbox.probe import probe_layers
-from flowmill.shapes import Need, Project, RunEnd, TestOrder
+from flowmill.shapes import Need, NeedKind, Project, RunEnd, TestOrder
+
+REFUSED_TO_DRAFTS: Mapping[NeedKind, str] = {
+    "loopback": "sockets",
+    "internet": "connections to other machines",
+    "unix": "sockets in the file system",
+    "processes": "other processes",
+    "write": "writing outside of its temporary folder",
+}
 
 
 @dataclass
@@ -90,10 +98,20 @@ class Guard:
         required = () if policy is None else texts(policy.get("require"))
         return Witness(canary=order.untrusted, layers=required, usual=frozenset(self._usual))
 
+    def _refused(self, end: RunEnd) -> tuple[str, ...]:
+        """What a draft tried that its sandbox refused; where its tests need that, they cannot pass."""
+        granted = granted_needs(self.setting, self._needs, end.layers)
+        kinds: dict[NeedKind, None] = {need.kind: None for need in end.needs if need.kind not in granted}
+        return tuple(
+            f"the sandbox refused {REFUSED_TO_DRAFTS[kind]}, which the tests did not do before: "
+            "--sandbox off allows it, if you trust the drafts"
+            for kind in kinds
+        )
+
     def learn(self, order: TestOrder, end: RunEnd, witness: Witness) -> RunEnd:
         """Take in what a run of the user's own code did; give its end with what follows from that for drafts."""
         if order.untrusted:
-            return end
+            return end if self.setting == "off" else replace(end, notes=self._refused(end))
         self._needs.update(dict.fromkeys(end.needs))
         self._usual |= witness.altered
         if self.setting == "off" or not end.needs:

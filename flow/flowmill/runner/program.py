@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import os
+import shutil
 import tempfile
 import zipfile
 from functools import cache
@@ -18,15 +20,32 @@ ENTRY = f"import {PACKAGE}.__main__\n"
 
 
 def program(folder: Path) -> Path:
-    """The path of the program in `folder`, written if it is not there. Raises ProjectError if it cannot be."""
+    """The path of the program, in `folder` if that can be written, else in a temporary one.
+
+    Raises ProjectError if it cannot be written anywhere.
+    """
     data = _packed()
-    path = folder / f"child-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
+    name = f"child-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
+    path = folder / name
     if not path.exists():
         try:
             _write(path, data)
-        except OSError as error:
-            raise ProjectError(f"the cache {folder} cannot be written: {error.strerror or error}") from error
+        except OSError:
+            return _elsewhere(name)
     return path
+
+
+@cache
+def _elsewhere(name: str) -> Path:
+    """Where the cache cannot be written, a run needs the program all the same; it goes with this process."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="flowmill-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        _write(folder / name, _packed())
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise ProjectError(f"the tests need a scratch folder in {where}: {error.strerror}") from error
+    return folder / name
 
 
 @cache
@@ -41,7 +60,7 @@ def _packed() -> bytes:
 
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
     # A fixed time, so that the same sources make the same file.
-    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from flowmill.sandbox.places import Places, ground_for
 from flowmill.shapes import Need, NeedKind, Project
 
 MEMORY_BYTES = 4 << 30
-FILE_BYTES = 64 << 20
+FILE_BYTES = 256 << 20
 OPEN_FILES = 1024
 PROCESSES = 64
 SPARE_CPU_SECONDS = 5

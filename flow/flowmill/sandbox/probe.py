@@ -37,8 +37,9 @@ class Probed:
 @lru_cache(maxsize=32)
 def probe_layers(python: Path, cache: Path) -> Probed:
     """Try every layer in processes that end at once; `cache` is where the child's program is kept."""
-    question = QUESTION.format(program=str(program(cache)), package=PACKAGE)
-    answer = ask_python(python, question, folder=cache, seconds=SECONDS)
+    child = program(cache)
+    question = QUESTION.format(program=str(child), package=PACKAGE)
+    answer = ask_python(python, question, folder=child.parent, seconds=SECONDS)
     try:
         told = as_table(json.loads(answer.out.splitlines()[-1])) if answer.out else {}
     except ValueError:

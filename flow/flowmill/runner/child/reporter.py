@@ -56,7 +56,8 @@ class Reporter:
         channel.send("hello", problem="", detail=sys.version.split()[0])
         if order.policy is not None and not order.zygote:
             self.confine(Policy.read(order.policy), parent)
-        elif not order.canary and not order.zygote:
+        if not order.zygote:
+            # What a sandbox refuses is worth telling in either case.
             observe(
                 lambda kind, what: channel.send("need", id=self.now, kind=kind, detail=what), order.scratch
             )
