@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import IO
 
 LINE_BYTES = 256 * 1024
+WAITING_LINES = 2_000
+"""Lines that may wait to be taken before the pipe is left to fill up."""
 
 
 class Output:
@@ -54,21 +58,66 @@ class _Drain(asyncio.Protocol):
             self.closed.set_result(None)
 
 
+class _Lines(asyncio.Protocol):
+    """The lines of a pipe as they come; it is read no faster than they are taken.
+
+    `failed` is set by a line that is longer than any that is ours.
+    """
+
+    def __init__(self) -> None:
+        self.whole: deque[bytes] = deque()
+        self.news = asyncio.Event()
+        self.failed = self.ended = False
+        self._rest = b""
+        self._pipe: asyncio.ReadTransport | None = None
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.ReadTransport)
+        self._pipe = transport
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.whole.extend(line + b"\n" for line in lines)
+        self.failed = (
+            self.failed or len(self._rest) > LINE_BYTES or any(len(line) > LINE_BYTES for line in lines)
+        )
+        if self._pipe is not None and len(self.whole) > WAITING_LINES:
+            self._paused = True
+            self._pipe.pause_reading()
+        self.news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = True
+        self.news.set()
+
+    def take(self) -> bytes | None:
+        """The next line that is there. Raises ValueError if a line is too long."""
+        if self.failed:
+            raise ValueError(f"a line is over the limit of {LINE_BYTES // 1024} kB")
+        if not self.whole:
+            self.news.clear()
+            return None
+        line = self.whole.popleft()
+        if self._paused and not self.whole and self._pipe is not None:
+            self._paused = False
+            self._pipe.resume_reading()
+        return line
+
+
 class Hearing:
     """A running child as far as it can be heard; who started it knows how to end it."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self._lines = asyncio.StreamReader(limit=LINE_BYTES)
-        self._reading: asyncio.Task[bytes] | None = None
+        self._lines = _Lines()
         self._pipes: list[asyncio.ReadTransport] = []
         self._drain = _Drain(output)
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def listen(self, results: IO[bytes], output: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
-        lines = asyncio.StreamReaderProtocol(self._lines)
-        for protocol, pipe in ((lines, results), (self._drain, output)):
+        for protocol, pipe in ((self._lines, results), (self._drain, output)):
             transport, _ = await loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)
             self._pipes.append(transport)
 
@@ -87,20 +136,21 @@ class Hearing:
 
         Raises TimeoutError after `timeout` seconds, ValueError if a line is over 256 kB.
         """
-        if self._reading is None:
-            self._reading = asyncio.ensure_future(self._lines.readline())
-        reading = self._reading
-        await asyncio.wait({reading, self._exit}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done() and self._exit.done():
-            # What it wrote before it died is in the pipe; an orphan may keep the pipe open for ever.
-            await asyncio.wait({reading}, timeout=0.1)
-            if not reading.done():
-                return None
-        if not reading.done():
-            raise TimeoutError
-        self._reading = None
-        line = reading.result()
-        return line if line.endswith(b"\n") else None
+        until = time.monotonic() + timeout
+        while (line := self._lines.take()) is None and not self._lines.ended:
+            news = asyncio.ensure_future(self._lines.news.wait())
+            try:
+                left = max(until - time.monotonic(), 0.0)
+                await asyncio.wait({news, self._exit}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if not news.done() and not self._exit.done():
+                    raise TimeoutError
+                if not news.done():
+                    # What it wrote before it died is in the pipe; an orphan may keep the pipe open for ever.
+                    await asyncio.wait({news}, timeout=0.1)
+                    return self._lines.take()
+            finally:
+                news.cancel()
+        return line
 
     async def settle(self, timeout: float | None) -> int | None:
         """Wait up to `timeout` seconds (None: for ever) for the exit, and shortly for the last of the output."""
@@ -115,8 +165,6 @@ class Hearing:
 
     async def gone(self, timeout: float | None = None) -> None:
         """Wait for the exit of a process that was killed."""
-        if self._reading is not None:
-            self._reading.cancel()
         await asyncio.wait({self._exit}, timeout=timeout)
 
     async def deafen(self) -> None:

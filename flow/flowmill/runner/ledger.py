@@ -178,6 +178,9 @@ class Ledger:
                 f"{self._timeouts} test{'s' * (self._timeouts > 1)} timed out; the other {left} were not run"
             )
             self.stop("timeout", told)
+        elif left and result.outcome == "timeout":
+            # An interruption leaves event loops and locks in any state: the others run in a new process.
+            self.attempt_open = False
         return [result]
 
     # -------------------------------------------------------------- when a process does not end well

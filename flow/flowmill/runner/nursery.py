@@ -120,6 +120,7 @@ class Nursery:
     async def _retire(self, *pools: Pool) -> None:
         # The collected ones first: they were forked from the bare one, which is busy till then.
         for pool in pools:
+            await pool.unused()
             zygotes = await pool.aclose()
             for zygote in zygotes:
                 await zygote.idle()

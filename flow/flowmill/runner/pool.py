@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 
 from flowmill.runner.process import StartError
 from flowmill.runner.zygote import Zygote, ZygoteLost
@@ -17,6 +17,9 @@ class Pool:
         self._now = first
         self._make = make
         self._next: asyncio.Task[Zygote] | None = None
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
 
     @property
     def lost(self) -> bool:
@@ -28,7 +31,25 @@ class Pool:
             return self._now
         zygote = self._now if self._next is None else await self._next
         self._next = asyncio.ensure_future(self._make())
+        # Where nobody asks for the next one, nobody hears why it could not be made.
+        self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
         return zygote
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep the zygotes for a run that may have to take another one."""
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+
+    async def unused(self) -> None:
+        """Wait until no run holds it."""
+        await self._unused.wait()
 
     async def aclose(self) -> list[Zygote]:
         """Make no more; give those that are there, to be ended."""

@@ -186,9 +186,10 @@ class WarmRunner:
             return await zygote.fork(errand.data(), order.limits.output_bytes)
 
         try:
-            async with aclosing(conduct(ledger, start)) as messages:
-                async for message in messages:
-                    yield _restored(message, way.swap)
+            with pool.held():
+                async with aclosing(conduct(ledger, start)) as messages:
+                    async for message in messages:
+                        yield _restored(message, way.swap)
         except ZygoteLost as error:
             if ledger.tests:
                 ledger.stop("crashed", f"the process that had the tests loaded is gone: {error}")

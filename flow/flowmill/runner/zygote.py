@@ -108,7 +108,7 @@ class Zygote:
         return run
 
     def _send(self, message: dict[str, object], descriptors: list[int]) -> None:
-        socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+        socket.send_fds(self._control, [json.dumps(message).encode() + b"\n"], descriptors)
 
     async def _end(self, number: int) -> None:
         if self._single:

@@ -17,9 +17,24 @@ from .order import Goal, Order
 MADE = "flowmill::made"
 
 
-def below(node_id: str, entry: str) -> bool:
-    """Whether this node id is the entry or lies below it: in that folder, file, class or parametrised test."""
-    return node_id == entry or node_id.startswith((f"{entry}::", f"{entry}[", f"{entry.rstrip('/')}/"))
+def lineage(node_id: str) -> list[str]:
+    """The node id and all that it lies below: the test of a parameter, classes, the file, folders."""
+    path, _, rest = node_id.partition("::")
+    found = [node_id]
+    parts = rest.partition("[")[0].split("::") if rest else []
+    found += [f"{path}::{'::'.join(parts[:end])}" for end in range(len(parts), 0, -1)]
+    while path:
+        found.append(path)
+        path = path.rpartition("/")[0]
+    return found
+
+
+def names_of(item: pytest.Item, home: str, known: dict[int, frozenset[str]]) -> frozenset[str]:
+    """Every entry that stands for this item, by node ids from pytest's root and from the working directory."""
+    if id(item) not in known:
+        names = (item.nodeid, plain_id(os.path.join(home, item.nodeid)))
+        known[id(item)] = frozenset(entry for name in names for entry in lineage(name))
+    return known[id(item)]
 
 
 def plain_id(node_id: str) -> str:
@@ -66,11 +81,15 @@ def _named(original: Callable[..., Any]) -> Callable[..., Any]:
 class Collector:
     """Chooses the tests that run and adds the function's doctests and the made tests."""
 
-    def __init__(self, order: Order, session: pytest.Session) -> None:
+    def __init__(self, order: Order, session: pytest.Session, known: dict[int, frozenset[str]]) -> None:
         self._order = order
+        self._known = known
         self._session = session
         self._home = os.path.relpath(str(session.config.rootpath), os.getcwd())
-        self._keep = [(entry, plain_id(entry)) for entry in order.keep]
+        self._keep: dict[str, set[str]] = {}
+        for entry in order.keep:
+            for plain in (entry, plain_id(entry)):
+                self._keep.setdefault(plain.rstrip("/"), set()).add(entry)
         self._used: set[str] = set()
         self.ids: dict[str, str] = {}
         self.trust: dict[str, str] = {}
@@ -92,12 +111,12 @@ class Collector:
         return [entry for entry in self._order.keep if entry not in self._used]
 
     def _kept(self, item: pytest.Item) -> bool:
+        names = names_of(item, self._home, self._known)
         if not self._order.keep:
             return True
-        # Node ids count from pytest's root, the user's from where the tests are run.
-        names = {item.nodeid, plain_id(os.path.join(self._home, item.nodeid))}
-        hits = [entry for entry, plain in self._keep if any(below(name, plain) for name in names)]
-        self._used.update(hits)
+        hits = names & self._keep.keys()
+        for hit in hits:
+            self._used |= self._keep[hit]
         return bool(hits)
 
     def _made(self) -> list[pytest.Item]:

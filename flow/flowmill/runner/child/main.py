@@ -66,8 +66,6 @@ def arguments(order: Order) -> list[str]:
     return [
         "--tb=short",
         "--color=no",
-        "-p",
-        "no:randomly",
         f"--basetemp={os.path.join(order.scratch, 'basetemp')}",
         *order.files,
     ]

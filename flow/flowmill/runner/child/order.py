@@ -75,6 +75,8 @@ class Channel:
         self._mark = {"n": nonce} if nonce else {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        # Kept, since a test may have put something in the place of what the module has, as pyfakefs does.
+        self._write = os.write
 
     def mine(self) -> bool:
         return os.getpid() == self._pid
@@ -85,4 +87,4 @@ class Channel:
         data = json.dumps({"k": kind, **self._mark, **fields}).encode("ascii") + b"\n"
         with self._lock:
             while data:
-                data = data[os.write(self.descriptor, data) :]
+                data = data[self._write(self.descriptor, data) :]

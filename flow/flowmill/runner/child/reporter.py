@@ -44,6 +44,8 @@ class Reporter:
     capture: Any = None
     confiner: Confiner = field(default_factory=Confiner)
     proof: Proof | None = None
+    names: dict[int, frozenset[str]] = field(default_factory=dict)
+    """What each collected item is called, kept for runs that choose among the same items."""
     now: str = ""
     """The test that is running."""
     fine: bool = True
@@ -115,7 +117,7 @@ class Reporter:
         self._choose(session, items)
 
     def _choose(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        self.collector = Collector(self.order, session)
+        self.collector = Collector(self.order, session, self.names)
         chosen = self.collector.choose(items)
         kept = set(map(id, chosen))
         gone = [item for item in items if id(item) not in kept]
@@ -241,6 +243,9 @@ class Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         record = self.records.pop(nodeid, Record())
+        if record.again:
+            # pytest-rerunfailures ends every try like this, and the last one counts.
+            return
         if self.limit.expired and record.outcome != "timeout":
             # It swallowed the interruption, or wrapped it in an error of its own.
             record.outcome, record.message = "timeout", f"timed out after {self.order.test_seconds:g} s"

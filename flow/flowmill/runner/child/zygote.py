@@ -61,13 +61,15 @@ class Zygote:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.option.basetemp = os.path.join(self._order.scratch, "basetemp")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if self._order.zygote != "collected":
-            return
-        if session.testsfailed or not session.items:
-            # What is wrong is told best by a run of its own; this process ends as pytest ends it.
-            return
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, None]:
+        # As a wrapper it comes before a loop that the project brings along. Where something is
+        # wrong, that is told best by a run of its own; this process ends as pytest ends it.
+        if self._order.zygote == "collected" and session.items and not session.testsfailed:
+            self._wait_collected(session)
+        yield
+
+    def _wait_collected(self, session: pytest.Session) -> None:
         ran, known = self._settle(session), list(session.items)
         self._serve({"ran": ran, "threads": threading.active_count() - 1, **_loaded()})
         if self._order.zygote:
@@ -120,24 +122,24 @@ class Zygote:
         while True:
             for _ in watched(self._control, self._children):
                 self._reap()
-            message, descriptors = self._receive()
-            if message is None:
-                continue
-            if message["do"] == "end":
-                self._end(message["run"])
-            elif self._begin(message["run"], descriptors):
-                return
+            messages, descriptors = self._receive()
+            for message in messages:
+                if message["do"] == "end":
+                    self._end(message["run"])
+                elif self._begin(message["run"], descriptors):
+                    return
 
-    def _receive(self) -> tuple[Any, list[int]]:
+    def _receive(self) -> tuple[list[Any], list[int]]:
         if not select.select([self._control], [], [], 0)[0]:
-            return None, []
+            return [], []
         data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
         if not data:
             # The parent has gone or does not want this process any more.
             for family in self._children.values():
                 family.end()
             os._exit(0)
-        return json.loads(data), descriptors
+        # The kernel glues messages together, but never two that carry descriptors.
+        return [json.loads(line) for line in data.splitlines()], descriptors
 
     def _begin(self, run: int, descriptors: list[int]) -> bool:
         """True in the process that goes on."""
@@ -164,6 +166,8 @@ class Zygote:
 
     def _become(self, order: Order, descriptors: list[int]) -> None:
         report, output, *rest = descriptors
+        # What is frozen is hidden from gc.get_referrers, which old versions of hypothesis rely on.
+        gc.unfreeze()
         self._control.close()
         for family in self._children.values():
             family.close()
