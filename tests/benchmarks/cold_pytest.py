@@ -19,6 +19,8 @@ from spawned import environment
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"
 LIMIT = 600.0
+NO_BYTECODE = "FLOWMILL_BENCH_NO_BYTECODE"
+"""If set, the project's own files are compiled anew each time, as after a checkout."""
 
 
 class ColdPytestError(Exception):
@@ -48,9 +50,12 @@ class Said:
 
 async def timed(python: Path, folder: Path, tests: Sequence[str]) -> float:
     """Seconds of `python -m pytest -q -x TESTS`. Raises ColdPytestError if not all of them pass."""
-    code, seconds, output = await _run(
-        [str(python), "-m", "pytest", "-q", "-x", *tests], folder, environment()
-    )
+    env = environment()
+    if os.environ.get(NO_BYTECODE):
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        for kept in list(folder.rglob("__pycache__")):
+            shutil.rmtree(kept, ignore_errors=True)
+    code, seconds, output = await _run([str(python), "-m", "pytest", "-q", "-x", *tests], folder, env)
     if code != 0:
         raise ColdPytestError(f"pytest ended with {code} in {folder.name}: {_last_line(output)}")
     return seconds

@@ -75,6 +75,8 @@ class Times:
 
 def main() -> int:
     args = parser().parse_args()
+    if args.no_bytecode:
+        os.environ[cold_pytest.NO_BYTECODE] = "1"
     for name, value in (setup() | {"rounds": str(args.rounds), "load": _load()}).items():
         print(f"{name + ':':<10} {value}")
     try:
@@ -196,6 +198,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rounds", type=int, default=9, metavar="N", help="default: 9")
     ways = get_args(RunPath)
     p.add_argument("--paths", type=_list_of(ways), default=list(ways), metavar="A,B", help=", ".join(ways))
+    p.add_argument(
+        "--no-bytecode", action="store_true", help="plain pytest finds none of the project's bytecode"
+    )
     p.add_argument("--sandbox", choices=get_args(Sandbox), default="auto")
     p.add_argument(
         "--patience", type=float, default=60.0, metavar="S", help="seconds that a path may take to be there"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ REFUSED_TO_DRAFTS: Mapping[NeedKind, str] = {
 }
 
 
+FRESH_SECONDS = 5.0
+
+
 @dataclass
 class Guard:
     """Gives each run its environment and its policy; one for all runs in a project.
@@ -43,6 +47,7 @@ class Guard:
     trusted: bool = False
     _needs: dict[Need, None] = field(default_factory=dict[Need, None])
     _usual: set[str] = field(default_factory=set[str])
+    _known: tuple[frozenset[Need], float, float, dict[str, object]] = (frozenset(), 0.0, 0.0, {})
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -77,13 +82,22 @@ class Guard:
         """What a draft may do in this scratch folder. Raises ProjectError as `policy` does."""
         if self.setting == "off":
             return None
+        common = self._common(run_seconds)
+        return {**common, "writable": [str(scratch)], "home": str(scratch / "home")}
+
+    def _common(self, run_seconds: float) -> dict[str, object]:
+        """The policy but for the scratch folder; what lies in the project is looked at anew now and then."""
+        needs, at, seconds, known = self._known
+        fresh = time.monotonic() - at < FRESH_SECONDS and run_seconds <= seconds
+        if known and fresh and needs == frozenset(self._needs):
+            return known
         probed = probe_layers(self.project.python, self.cache)
         refusal = decide(self.setting, probed.layers, untried=probed.problem)
         if refusal is not None:
             raise refusal
-        return policy_for(
+        policy = policy_for(
             self.project,
-            scratch,
+            Path(),
             cache=self.cache,
             setting=self.setting,
             needs=self._needs,
@@ -92,6 +106,9 @@ class Guard:
             run_seconds=run_seconds,
             trusted=self.trusted,
         )
+        assert policy is not None, "a sandbox that is not off has a policy"
+        self._known = (frozenset(self._needs), time.monotonic(), run_seconds, policy)
+        return policy
 
     def witness(self, order: TestOrder, policy: Mapping[str, object] | None) -> Witness:
         """What is asked of the report of such a run."""
