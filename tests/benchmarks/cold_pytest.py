@@ -53,7 +53,7 @@ async def timed(python: Path, folder: Path, tests: Sequence[str]) -> float:
     env = environment()
     if os.environ.get(NO_BYTECODE):
         env["PYTHONDONTWRITEBYTECODE"] = "1"
-        for kept in list(folder.rglob("__pycache__")):
+        for kept in list(folder.rglob("__pycache__")):  # noqa: ASYNC240 - nothing else runs meanwhile
             shutil.rmtree(kept, ignore_errors=True)
     code, seconds, output = await _run([str(python), "-m", "pytest", "-q", "-x", *tests], folder, env)
     if code != 0:

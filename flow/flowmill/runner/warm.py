@@ -32,6 +32,9 @@ FORKS = sys.platform == "linux"
 """Elsewhere system libraries do not survive a fork."""
 
 
+LOOK_SECONDS = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a run gets to its tests: the zygote it starts from, what is swapped, why not faster."""
@@ -56,6 +59,7 @@ class WarmRunner:
         self._scratches = Scratches()
         self._litter: Litter | None = None
         self._why_none = "no test was run on the code as it stands"
+        self._looked = 0.0
         self._loading: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
 
@@ -98,12 +102,19 @@ class WarmRunner:
         litter = self._litter
         if litter is None or litter.lost:
             return Way("cold", slower=self._why_none)
-        if litter.stale and self._loading is None:
+        if self._loading is None and self._is_stale(litter):
             # The old one serves until the new one is there.
             self._loading = asyncio.create_task(self._load_anew(litter.order))
         if not set(order.files) <= set(litter.order.files):
             return Way("cold", slower="other test files were loaded")
         return self._shortest(order, litter)
+
+    def _is_stale(self, litter: Litter) -> bool:
+        """Looked at now and then: many drafts may come within a second."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return litter.stale
 
     def _shortest(self, order: TestOrder, litter: Litter) -> Way:
         why = self._not_in_place(order, litter)
