@@ -289,3 +289,14 @@ async def test_a_lost_zygote_is_made_up_for(forking: Warm) -> None:
             os.kill(int(name), 9)
     after = await forking.draft(GOOD)
     assert (after.outcomes, after.end.path) == (RIGHT, "cold")
+
+
+async def test_other_tests_than_those_loaded_run_from_cold(forking: Warm) -> None:
+    (forking.root / "test_more.py").write_text("import mod\ndef test_more(): assert mod.total([3]) == 3\n")
+    await forking.baseline()
+    text = forking.text.replace(BODY, GOOD).encode()
+    everything = await forking.told(TestOrder({forking.mod: text}, limits=QUICK))
+    assert everything.outcomes == RIGHT | {"test_more": "passed"}
+    assert (everything.end.path, everything.end.slower) == ("cold", "other test files were loaded")
+    one = TestOrder({forking.mod: text}, ("test_mod.py",), ("test_mod.py::test_alias",), limits=QUICK)
+    assert (await forking.told(one)).outcomes == {"test_alias": "passed"}

@@ -105,7 +105,7 @@ class WarmRunner:
         if self._loading is None and self._is_stale(litter):
             # The old one serves until the new one is there.
             self._loading = asyncio.create_task(self._load_anew(litter.order))
-        if not set(order.files) <= set(litter.order.files):
+        if not _covers(litter.order, order):
             return Way("cold", slower="other test files were loaded")
         return self._shortest(order, litter)
 
@@ -219,6 +219,12 @@ class WarmRunner:
 def _goal(order: TestOrder) -> Target:
     assert order.trace is not None
     return order.trace
+
+
+def _covers(loaded: TestOrder, order: TestOrder) -> bool:
+    """Whether what the order wants to run is all among what was loaded, and can be told from the rest."""
+    same = set(order.files) == set(loaded.files)
+    return same or bool(order.keep and order.files and set(order.files) <= set(loaded.files))
 
 
 def _planned(litter: Litter, data: bytes) -> Swap | str:

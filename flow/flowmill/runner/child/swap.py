@@ -248,12 +248,14 @@ def lines(swap: dict[str, Any], base: str) -> str:
 
 def show(swap: dict[str, Any], index: Index, base: str) -> None:
     """Let tracebacks, inspect and doctest see those lines, also after `linecache.clearcache()`."""
-    text = io.StringIO(lines(swap, base)).readlines()
+    text: list[str] = []
     update = linecache.updatecache
 
     def shown(filename: str, module_globals: Any = None) -> list[str]:
         if filename.startswith("<") or not index.here(filename):
             return update(filename, module_globals)
+        # Most drafts are never looked at line by line.
+        text.extend([] if text else io.StringIO(lines(swap, base)).readlines())
         # Without a time of modification the entry is never held against the file on disk.
         linecache.cache[filename] = (sum(map(len, text)), None, text, filename)
         return text
