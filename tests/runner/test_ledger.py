@@ -168,3 +168,11 @@ def test_a_process_that_never_spoke_is_no_python() -> None:
     ledger.exited(127, "x: command not found\n", 1.0)
     end = ledger.end(1.0)
     assert (end.problem, end.detail) == ("no_python", "/bin/x cannot run: x: command not found")
+
+
+def test_a_draft_that_does_not_fit_is_not_tried_again() -> None:
+    told = Told()
+    told.say("unfit", why="it uses other variables")
+    assert told.ledger.unfit == "it uses other variables"
+    assert not told.ledger.open
+    assert not told.ledger.attempt_open

@@ -144,7 +144,7 @@ class Ledger:
     def _refuse(self, why: str) -> None:
         if self._collected:
             raise wire.WireError("unfit, and it ran")
-        self.unfit, self.attempt_open = why or "it does not fit", False
+        self.unfit, self.open, self.attempt_open = why or "it does not fit", False, False
 
     def _collect(self, line: wire.AllCollected) -> list[RunnerMessage]:
         if self._collected:
