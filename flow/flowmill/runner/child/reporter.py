@@ -46,6 +46,8 @@ class Reporter:
     proof: Proof | None = None
     names: dict[int, frozenset[str]] = field(default_factory=dict)
     """What each collected item is called, kept for runs that choose among the same items."""
+    kept: list[int] = field(default_factory=list)
+    """Descriptors, besides the report's, that a confined process goes on using."""
     now: str = ""
     """The test that is running."""
     fine: bool = True
@@ -75,7 +77,7 @@ class Reporter:
 
     def confine(self, policy: Policy, parent: int) -> None:
         """Shut the process in, or end it if a layer that must be there cannot be had."""
-        keep = [self.channel.descriptor]
+        keep = [self.channel.descriptor, *self.kept]
         try:
             layers = self.confiner.confine(policy, parent=parent, keep=keep)
         except ConfineError as error:

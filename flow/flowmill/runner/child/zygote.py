@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from .captured import renew
 from .confine import Policy
 from .family import Family, watched
 from .order import Channel, Order, read_order
@@ -172,11 +173,7 @@ class Zygote:
         for family in self._children.values():
             family.close()
         self._children.clear()
-        capture: Any = self._reporter.capture
-        if capture is not None and not capture.is_globally_capturing():
-            capture = None
-        if capture is not None:
-            capture.stop_global_capturing()
+        self._reporter.kept = renew(self._reporter.capture, output, os.path.join(order.scratch, "tmp"))
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
         os.close(output)
@@ -187,10 +184,6 @@ class Zygote:
         self._order = order
         self._overlay.replace(order.files_of_overlay())
         self._reporter.begin(order, Channel(report, order.nonce), self._overlay, os.getppid())
-        if capture is not None:
-            # With files of its own, for those of the zygote are shared by all its runs.
-            capture.start_global_capturing()
-            capture.suspend_global_capture()
 
     def _end(self, run: int) -> None:
         family = self._children.get(run)
