@@ -11,8 +11,8 @@ from doubles.environments import WAYS, PluginProject, made, opened, plain
 from doubles.plugin_projects import DJANGO, HYPOTHESIS, KINDS, PROJECTS, SPREAD, STRICT_ASYNCIO
 from flowmill.shapes import TestLimits, TestOrder
 
-LIMITS = TestLimits(run_seconds=90.0, test_seconds=10.0, timeouts=9)
-HANGING = TestLimits(run_seconds=90.0, test_seconds=3.0, timeouts=9)
+LIMITS = TestLimits(run_seconds=90.0, test_seconds=45.0, timeouts=9)
+HANGING = TestLimits(run_seconds=90.0, test_seconds=5.0, timeouts=9)
 COMMON = (SPREAD, STRICT_ASYNCIO, HYPOTHESIS, DJANGO)
 CASES = [
     pytest.param(project, environment, how, id=f"{project.name}-{environment}-{how}")
