@@ -16,8 +16,8 @@ from flowmill.engine.run import Run
 from flowmill.events import Json
 from flowmill.journal import Answer, Journal
 from flowmill.journal.store import Beginning
+from flowmill.machine import machine_cores
 from flowmill.model.embedded import catalogue
-from flowmill.model.embedded.machine import machine_cores
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
 from flowmill.model.redact import url_secrets

@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from doubles.runs import alive
-from flowmill.runner.process import Output, StartError, run_to_end, scrubbed_env, spawn
+from flowmill.runner.process import Output, StartError, scrubbed_env, spawn
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the sweep looks into /proc")
 
@@ -25,6 +27,29 @@ AFTER
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a short command ended; `returncode` is None if it was killed for taking too long."""
+
+    returncode: int | None
+    output: str
+
+
+async def run_to_end(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float = 30.0,
+    output_bytes: int = 100_000,
+) -> Finished:
+    """Run a short command and give its merged output. Raises StartError if it cannot be started."""
+    async with spawn(command, cwd=cwd, env=env, stdin=stdin, output_bytes=output_bytes) as process:
+        returncode = await process.settle(timeout)
+        return Finished(returncode, process.output.text())
 
 
 def test_output_keeps_head_and_tail() -> None:

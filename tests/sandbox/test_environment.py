@@ -39,7 +39,7 @@ def env(
     pass_env: tuple[str, ...] = (),
     trusted: bool = False,
 ) -> dict[str, str]:
-    root = write_tree(tmp_path / "root", files)
+    root = write_tree(tmp_path / "project", files)
     made = project_environment(environ, root, pass_env=pass_env, trusted=trusted)
     return {name: value for name, value in made.items() if name not in THREADS}
 
@@ -79,7 +79,7 @@ HATCH = 'env-include = ["MYAPP_*"]\nenv-vars = {MODE = "t", SRC = "{root}/src"}\
 )
 def test_what_tox_and_hatch_name_and_set(tmp_path: Path, file: str, text: str) -> None:
     made = env(tmp_path, {file: text}, {"MYAPP_MODE": "m", "MYAPP_TOKEN": "t", "OTHER": "o"})
-    assert made == {"MYAPP_MODE": "m", "MODE": "t", "SRC": f"{tmp_path}/root/src"}
+    assert made == {"MYAPP_MODE": "m", "MODE": "t", "SRC": f"{tmp_path}/project/src"}
 
 
 @pytest.mark.parametrize(

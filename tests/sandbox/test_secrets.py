@@ -52,7 +52,7 @@ def test_secrets_of_a_system_are_hidden(platform: str, entry: str) -> None:
     ("name", "value", "hidden"),
     [
         ("GNUPGHOME", "/keys/gpg", "/keys/gpg"),
-        ("GOOGLE_APPLICATION_CREDENTIALS", "/work/key.json", "/work/key.json"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/keys/gcp.json", "/keys/gcp.json"),
         ("KUBECONFIG", "/k/one:/k/two", "/k/two"),
         ("KRB5CCNAME", "FILE:/tmp/krb5cc_1000", "/tmp/krb5cc_1000"),
         ("SSH_AUTH_SOCK", "/tmp/ssh-x/agent.1", "/tmp/ssh-x/agent.1"),

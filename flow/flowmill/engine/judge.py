@@ -24,6 +24,12 @@ from flowmill.source.functions import Function, find_functions
 from flowmill.source.splice import SpliceError, splice_noted
 from flowmill.source.text import SourceFile
 
+WAYS = {
+    "swap": "in the code that is loaded",
+    "import": "in a fresh import of the project",
+    "cold": "in a process of its own",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -107,7 +113,7 @@ class Judge:
 
     def _tell_path(self, number: int, end: RunEnd) -> None:
         """How drafts get to their tests, and what their sandbox refused them; told when it is news."""
-        way = {"swap": "in place", "import": "in a fresh import", "cold": "in a process of its own"}[end.path]
+        way = WAYS[end.path]
         why = f", since {end.slower}" if end.slower else ""
         for note in end.notes:
             if note not in self._told:
@@ -115,7 +121,7 @@ class Judge:
                 self._emitter.note(f"draft {number}: {note}", "warning")
         if (way, why) != self._way:
             self._way = (way, why)
-            self._emitter.note(f"from draft {number} on the tests run {way}{why}")
+            self._emitter.note(f"from draft {number} on: tested {way}{why}")
 
     def _refused(self, verdict: Verdict, function: Function) -> str:
         candidate = verdict.candidate

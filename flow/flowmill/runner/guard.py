@@ -13,7 +13,7 @@ from flowmill.options import Sandbox
 from flowmill.project.pyproject import texts
 from flowmill.runner.orders import scratch_variables
 from flowmill.runner.witness import Witness
-from flowmill.sandbox.environment import project_environment
+from flowmill.sandbox.environment import project_environment, withheld
 from flowmill.sandbox.layers import decide, working
 from flowmill.sandbox.places import interpreter_places
 from flowmill.sandbox.policy import granted_needs, policy_for, sentences
@@ -30,6 +30,7 @@ REFUSED_TO_DRAFTS: Mapping[NeedKind, str] = {
 
 
 FRESH_SECONDS = 5.0
+"""How long a policy serves before the project is looked at for secrets again."""
 
 
 @dataclass
@@ -48,10 +49,6 @@ class Guard:
     _needs: dict[Need, None] = field(default_factory=dict[Need, None])
     _usual: set[str] = field(default_factory=set[str])
     _known: tuple[frozenset[Need], float, float, dict[str, object]] = (frozenset(), 0.0, 0.0, {})
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        return tuple(self._needs)
 
     async def prepare(self) -> None:
         """Ask the machine and the interpreter, once, what a policy depends on; later calls need not wait."""
@@ -120,7 +117,7 @@ class Guard:
         granted = granted_needs(self.setting, self._needs, end.layers)
         kinds: dict[NeedKind, None] = {need.kind: None for need in end.needs if need.kind not in granted}
         return tuple(
-            f"the sandbox refused {REFUSED_TO_DRAFTS[kind]}, which the tests did not do before: "
+            f"the sandbox refused {REFUSED_TO_DRAFTS[kind]}, so tests that need that cannot pass: "
             "--sandbox off allows it, if you trust the drafts"
             for kind in kinds
         )
@@ -131,9 +128,18 @@ class Guard:
             return end if self.setting == "off" else replace(end, notes=self._refused(end))
         self._needs.update(dict.fromkeys(end.needs))
         self._usual |= witness.altered
-        if self.setting == "off" or not end.needs:
-            return end
+        if self.setting == "off":
+            return replace(end, notes=self._kept_back())
         layers = working(probe_layers(self.project.python, self.cache).layers)
         granted = granted_needs(self.setting, end.needs, layers)
         barred = frozenset(need.test for need in end.needs if need.test and need.kind not in granted)
-        return replace(end, notes=sentences(end.needs, self.setting, layers), barred=barred)
+        told = sentences(end.needs, self.setting, layers)
+        return replace(end, notes=(*self._kept_back(), *told), barred=barred)
+
+    def _kept_back(self) -> tuple[str, ...]:
+        """Variables that the project names for its tests and that they do not get."""
+        names = withheld(os.environ, self.project.root, pass_env=self.pass_env, trusted=self.trusted)
+        if not names:
+            return ()
+        way = "" if self.trusted else "; flowmill doctor --trust lets this project have it"
+        return (f"kept from the tests, since it looks like a secret: {', '.join(names)}{way}",)

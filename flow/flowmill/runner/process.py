@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -181,26 +180,3 @@ def file_of(data: bytes) -> IO[bytes]:
 def pipe() -> tuple[IO[bytes], IO[bytes]]:
     read, write = os.pipe()
     return os.fdopen(read, "rb", 0), os.fdopen(write, "wb", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a short command ended; `returncode` is None if it was killed for taking too long."""
-
-    returncode: int | None
-    output: str
-
-
-async def run_to_end(
-    command: Sequence[str],
-    *,
-    cwd: Path,
-    env: Mapping[str, str] | None = None,
-    stdin: bytes = b"",
-    timeout: float = 30.0,
-    output_bytes: int = 100_000,
-) -> Finished:
-    """Run a short command and give its merged output. Raises StartError if it cannot be started."""
-    async with spawn(command, cwd=cwd, env=env, stdin=stdin, output_bytes=output_bytes) as process:
-        returncode = await process.settle(timeout)
-        return Finished(returncode, process.output.text())

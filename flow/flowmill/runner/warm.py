@@ -30,9 +30,8 @@ from flowmill.shapes import Project, RunEnd, RunnerMessage, RunPath, Target, Tes
 
 FORKS = sys.platform == "linux"
 """Elsewhere system libraries do not survive a fork."""
-
-
 LOOK_SECONDS = 0.5
+"""How often to look whether files that were loaded have changed."""
 
 
 @dataclass(frozen=True, slots=True)

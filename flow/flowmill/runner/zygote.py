@@ -98,6 +98,8 @@ class Zygote:
                     self._send({"do": "run", "run": number}, ends)
                     run.pid = await asyncio.wait_for(began, BEGIN_SECONDS)
             except BaseException as error:
+                # It may have begun by now, and nobody will hear it.
+                await self._end(number)
                 self._runs.pop(number, None)
                 await run.deafen()
                 if isinstance(error, (OSError, TimeoutError)):

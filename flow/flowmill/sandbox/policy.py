@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from flowmill.model.embedded.machine import machine_memory
+from flowmill.machine import machine_memory
 from flowmill.options import Sandbox
 from flowmill.sandbox.layers import NETWORK, OUTSIDE, expected
 from flowmill.sandbox.places import Places, ground_for

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from flowmill.errors import UsageError
+from flowmill.machine import machine_cores, machine_memory
 from flowmill.model.embedded.catalogue import LARGE, SMALL, Weights, catalogue, default_model, find
 from flowmill.model.embedded.diagnosis import diagnose
 from flowmill.model.embedded.engine import threads
-from flowmill.model.embedded.machine import machine_cores, machine_memory
 
 LOG = Path("/somewhere/server.log")
 

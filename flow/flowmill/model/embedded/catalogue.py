@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from flowmill.errors import UsageError
-from flowmill.model.embedded.machine import machine_memory
+from flowmill.machine import machine_memory
 
 SMALL_MEMORY = 4_000_000_000
 """Below this many bytes the 1.5B would push the user's own programs out of memory."""

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flowmill.model.embedded.machine import machine_cores
+from flowmill.machine import machine_cores
 
 PREFILL_STEP = 32
 """Tokens that are read at once. The server sees a closed connection only between two

@@ -16,7 +16,6 @@ from .kernel import Kernel, load_kernel
 
 DESCRIPTORS, LIMITS, NETWORK = "descriptors", "limits", "network namespace"
 CAPABILITIES, SESSION, LANDLOCK, SECCOMP = "capabilities", "session", "landlock", "seccomp"
-LAYERS = (SESSION, DESCRIPTORS, LIMITS, CAPABILITIES, LANDLOCK, SECCOMP, NETWORK)
 NETWORKS = ("none", "loopback", "any")
 
 

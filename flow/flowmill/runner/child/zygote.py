@@ -86,6 +86,7 @@ class Zygote:
             try:
                 importlib.import_module(name)
             except BaseException:
+                # Not even an exit at import may end this process; whoever needs it will see its error.
                 continue
 
     def _settle(self, session: pytest.Session) -> bool:
@@ -160,6 +161,7 @@ class Zygote:
         try:
             self._become(order, descriptors[1:])
         except BaseException:
+            # A copy must never go back to waiting; the last line of this is what the run ends with.
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(70)
