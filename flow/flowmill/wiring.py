@@ -13,10 +13,12 @@ from flowmill.endpoint import Endpoint, find_endpoint
 from flowmill.engine.mapping import MapBuilder
 from flowmill.engine.request import RunRequest, Tools
 from flowmill.engine.run import Run
+from flowmill.engine.turns import TakingTurns
 from flowmill.events import Json
 from flowmill.journal import Answer, Journal
 from flowmill.journal.store import Beginning
 from flowmill.machine import machine_cores
+from flowmill.model.absent import NoModel
 from flowmill.model.embedded import catalogue
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
@@ -67,11 +69,23 @@ def embedded_weights(endpoint: Endpoint) -> catalogue.Weights:
     return catalogue.find(endpoint.model) if endpoint.model else catalogue.default_model()
 
 
-def open_workplace(file: Path | None, flags: Mapping[str, object], environ: Mapping[str, str]) -> Workplace:
-    """Find project, interpreter, settings and endpoint. Raises `UsageError`."""
-    given = flags.get("project")
-    root = find_root(file, Path(str(given)) if given else None)
-    settings, warnings = load_settings(flags, environ, root)
+def open_workplace(
+    file: Path | None,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    *,
+    editor: Mapping[str, object] | None = None,
+    trusted: bool | None = None,
+    folder: Path | None = None,
+) -> Workplace:
+    """Find project, interpreter, settings and endpoint. Raises `UsageError`.
+
+    `editor` and `trusted` are what an editor says, as `load_settings` takes them; `folder` is
+    what it has open, in place of the current folder.
+    """
+    given = flags.get("project") or (editor or {}).get("project")
+    root = find_root(file, Path(str(given)) if given else None, folder)
+    settings, warnings = load_settings(flags, environ, root, editor=editor, trusted=trusted)
     given_from = settings.sources.get("python", "--python")
     python, found = find_python(root, settings.python, environ, given_from=given_from)
     names = [name for weights in catalogue.catalogue() for name in (weights.name, weights.alias)]
@@ -97,10 +111,18 @@ def request_for(place: Workplace, mode: Mode, file: Path, qualname: str) -> RunR
     )
 
 
-def open_run(place: Workplace, request: RunRequest, journal: Journal, model: Model | None = None) -> Run:
+def open_run(
+    place: Workplace,
+    request: RunRequest,
+    journal: Journal,
+    model: Model | None = None,
+    *,
+    run_id: str = "",
+    turns: asyncio.Semaphore | None = None,
+) -> Run:
     """A run that is journaled; `model` stands in for the endpoint (a replay).
 
-    Raises `TargetError` before anything is journaled.
+    With `turns` its tests share the machine's cores with those of other runs. Raises `TargetError` before anything is journaled.
     """
     calls = 0
 
@@ -113,18 +135,21 @@ def open_run(place: Workplace, request: RunRequest, journal: Journal, model: Mod
         )
 
     async def connect() -> Model:
+        if not request.budget.calls:
+            return NoModel()
         inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
         return RecordingModel(inner, keep)
 
     runner = WarmRunner(place.project, cache_dir(), open_guard(place))
-    tools = Tools(runner, connect, place.endpoint.redact, lanes=machine_cores())
+    shared = TakingTurns(runner, turns) if turns else runner
+    tools = Tools(shared, connect, place.endpoint.redact, lanes=machine_cores())
     known = FunctionMap.open(cache_dir(), place.project.root)
     builder = ColdRunner(place.project, cache_dir(), open_guard(place))
     mapping = MapBuilder(
         place.project.root, known, builder, lambda: _is_remote(place.endpoint), overlay=request.buffers
     )
     run = Run(request, tools, mapping=mapping)
-    run.id = journal.begin(_beginning(place, request, run.file.data))
+    run.id = journal.begin(_beginning(place, request, run.file.data), run_id)
     return run
 
 

@@ -14,7 +14,7 @@ from flowmill.errors import FlowmillError
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("flowmill.cli.run", "write the body of a function until its tests pass"),
     "repair": ("flowmill.cli.run", "mend a function that its tests fault, or every such function"),
-    "server": ("flowmill.cli.server", "the language server, on stdio (not in this version yet)"),
+    "server": ("flowmill.cli.server", "the language server, for editors"),
     "model": ("flowmill.cli.model", "list, pull or serve the embedded model"),
     "runs": ("flowmill.cli.runs", "list, show, report, export or replay earlier runs"),
     "doctor": ("flowmill.cli.doctor", "what works here, what does not, and how to mend it"),

@@ -15,7 +15,8 @@ class RunRequest:
     """One function, one wish.
 
     `buffers` are the open editors' texts, encoded as they would be saved, which stand
-    in for the files on disk. `rejected` are bodies that the user discarded before.
+    in for the files on disk. `rejected` are bodies that the user discarded before, `given`
+    drafts that are judged before any other. A budget of no calls asks no model at all.
     """
 
     mode: Mode
@@ -31,6 +32,7 @@ class RunRequest:
     model_name: str = ""
     buffers: Mapping[Path, bytes] = field(default_factory=dict[Path, bytes])
     rejected: tuple[str, ...] = ()
+    given: tuple[Draft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

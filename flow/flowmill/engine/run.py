@@ -139,12 +139,9 @@ class Run:
         if forced:
             # The user wants another body, so the one that is there sets no mark to beat.
             self._board = Board(replace(start, results={}), replace(suite, was_stub=True))
-        with emitter.stage("model"):
-            await asyncio.wait({connecting}, timeout=self.meter.remaining)
-            if not connecting.done():
-                emitter.note(f"stopped before the model was there: {BudgetSpent('seconds', request.budget)}")
-                return self._status()
-            model = connecting.result()
+        model = await self._connected(connecting)
+        if model is None:
+            return self._status()
         mode = "generate" if forced else request.mode
         task = await make_task(request, self.file, self.function, mode, self._board, model.profile, emitter)
         release(self._board, emitter)
@@ -152,8 +149,20 @@ class Run:
         self._search = Search(
             desk, self._judge_of(task), self._board, baseline.wider, self.meter, emitter, self._tools.lanes
         )
-        await self._search.run(request.strategy)
+        await self._search.run(request.strategy, request.given)
         return self._status()
+
+    async def _connected(self, connecting: asyncio.Task[Model]) -> Model | None:
+        """The model, or None if the time is up before it is there."""
+        if not self.request.budget.calls:
+            return await connecting
+        with self._emitter.stage("model"):
+            await asyncio.wait({connecting}, timeout=self.meter.remaining)
+            if connecting.done():
+                return connecting.result()
+        spent = BudgetSpent("seconds", self.request.budget)
+        self._emitter.note(f"stopped before the model was there: {spent}")
+        return None
 
     def _judge_of(self, task: Task) -> Judge:
         assert self._board is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from flowmill.engine.agreement import agree, enough_unverified, settle_by_agreement
@@ -13,15 +14,19 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import Judge
 from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.release import release
+from flowmill.engine.verdict import Verdict
+from flowmill.mutation.base import near_miss
+from flowmill.mutation.campaign import Campaign, Mutant
+from flowmill.mutation.lanes import Lanes
 from flowmill.project.selection import Tier
-from flowmill.shapes import Candidate, StrategyName
+from flowmill.shapes import Candidate, Draft, StrategyName
 from flowmill.strategies import STRATEGIES
 
 
 class Search:
     """One search on one board. `confirmed` is the draft that held when it was run again, or None.
 
-    Up to `lanes` drafts are judged at once.
+    Up to `lanes` drafts are judged at once; where the strategy has it, mutations take the lanes that are free.
     """
 
     def __init__(
@@ -34,7 +39,8 @@ class Search:
         emitter: Emitter,
         lanes: int = 1,
     ) -> None:
-        self._lanes = lanes
+        self._most = lanes
+        self._lanes = Lanes(lanes)
         self._judging: set[asyncio.Task[None]] = set()
         self._desk = desk
         self._judge = judge
@@ -43,11 +49,18 @@ class Search:
         self._meter = meter
         self._emitter = emitter
         self._queue: asyncio.Queue[Candidate | None] = asyncio.Queue(maxsize=2)
+        self._campaign: Campaign | None = None
+        self._getting: asyncio.Task[Candidate | None] | None = None
+        self._hearing: asyncio.Task[Mutant | None] | None = None
         self.confirmed: int | None = None
 
-    async def run(self, strategy: StrategyName) -> None:
-        """Raises `ModelError` if the model fails; the board keeps what was found until then."""
-        producer = asyncio.create_task(self._produce(strategy))
+    async def run(self, strategy: StrategyName, given: Sequence[Draft] = ()) -> None:
+        """Judge the given drafts first. Raises `ModelError` if the model fails; the board keeps what was found until then."""
+        producer = asyncio.create_task(self._produce(strategy, given))
+        if STRATEGIES[strategy].mutates and self._meter.budget.calls:
+            self._campaign = Campaign(
+                self._judge, self._board, self._lanes, self._meter, self._desk.task.rejected
+            )
         try:
             with self._emitter.stage("drafts"):
                 found = await self._judge_all()
@@ -56,43 +69,58 @@ class Search:
         except BudgetSpent as spent:
             self._emitter.note(f"stopped: {spent}")
         finally:
-            for task in (producer, *self._judging):
-                task.cancel()
-            await asyncio.wait([producer, *self._judging])
+            await self._end(producer)
             settle_by_agreement(self._board, self._emitter)
 
+    async def _end(self, producer: asyncio.Task[None]) -> None:
+        tasks = [producer, *self._judging, *(task for task in (self._getting, self._hearing) if task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        if self._campaign is not None:
+            await self._campaign.aclose()
+            if summary := self._campaign.summary():
+                self._emitter.note(summary)
+
     async def _judge_all(self) -> bool:
-        """True if the search is over before the source is: nothing more is wanted of it."""
-        getting: asyncio.Task[Candidate | None] | None = asyncio.create_task(self._queue.get())
-        try:
-            while getting is not None or self._judging:
-                free = len(self._judging) < self._lanes and self._meter.remaining > 0
-                done = await self._first_of(
-                    self._judging | ({getting} if getting and (free or not self._judging) else set())
-                )
-                if getting in done:
-                    candidate = getting.result()
-                    getting = None
-                    if candidate is not None:
-                        self._judging.add(asyncio.create_task(self._judge.judge(candidate, self._desk.made)))
-                        getting = asyncio.create_task(self._queue.get())
-                for task in done & self._judging:
-                    self._judging.discard(task)
-                    task.result()
-                    if await self._judged():
-                        return True
-        finally:
-            if getting is not None:
-                getting.cancel()
+        """True if the search is over before its sources are: nothing more is wanted of them."""
+        self._getting = asyncio.create_task(self._queue.get())
+        if self._campaign is not None and self._desk.task.mode == "repair":
+            await self._mutate(self._board.baseline, self._judge.draft_as_it_stands)
+        while self._getting or self._judging or self._hearing:
+            done = await self._first_of()
+            if self._getting in done:
+                self._start(self._getting.result())
+            for task in self._judging & done:
+                self._judging.discard(task)
+                task.result()
+                if await self._judged():
+                    return True
+            if self._hearing in done and await self._heard(self._hearing.result()):
+                return True
         return False
 
-    async def _first_of(
-        self, tasks: set[asyncio.Task[None] | asyncio.Task[Candidate | None]]
-    ) -> set[asyncio.Task[None] | asyncio.Task[Candidate | None]]:
+    def _start(self, candidate: Candidate | None) -> None:
+        self._getting = None
+        if candidate is not None:
+            self._judging.add(asyncio.create_task(self._judge_one(candidate)))
+            self._getting = asyncio.create_task(self._queue.get())
+
+    async def _judge_one(self, candidate: Candidate) -> None:
+        with self._lanes.draft():
+            await self._judge.judge(candidate, self._desk.made)
+
+    async def _first_of(self) -> set[asyncio.Task[object]]:
         """Those that are done; drafts that are being judged when the time is up are judged to their end.
 
         `asyncio.wait_for` would swallow a cancel that comes together with a result.
         """
+        free = len(self._judging) < self._most and self._meter.remaining > 0
+        tasks: set[asyncio.Task[object]] = {*self._judging}
+        if self._getting and (free or not self._judging):
+            tasks.add(self._getting)
+        if self._hearing:
+            tasks.add(self._hearing)
         patience = None if self._judging else self._meter.remaining
         done, _ = await asyncio.wait(tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not done:
@@ -105,28 +133,61 @@ class Search:
             return True
         release(self._board, self._emitter)
         self._board.arrived()
+        best = self._board.best
+        if best.candidate is not None and best.candidate.origin == "model" and near_miss(best, self._board):
+            await self._mutate(best, best.candidate.draft)
+        return False
+
+    async def _mutate(self, verdict: Verdict, draft: Draft) -> None:
+        """Have this body mutated beside the model's work, unless it is already."""
+        if self._campaign is not None:
+            await self._campaign.add(verdict, draft)
+            self._hearing = self._hearing or asyncio.create_task(self._campaign.news())
+
+    async def _heard(self, mutant: Mutant | None) -> bool:
+        """A mutant is better than all before: True if the search is over with it."""
+        assert self._campaign is not None
+        self._hearing = None
+        if mutant is None:
+            return False
+        candidate = mutant.candidate(self._desk.next_number())
+        self._judge.tell(candidate, mutant.tried)
+        if await self._confirmed():
+            return True
+        release(self._board, self._emitter)
+        self._hearing = asyncio.create_task(self._campaign.news())
         return False
 
     async def _confirmed(self) -> bool:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""
-        while self._board.verified:
-            if await confirm(self._judge, self._board, self._wider, self._emitter, self._meter):
-                self.confirmed = self._board.best.number
-                return True
+        with self._lanes.draft():
+            while self._board.verified:
+                if await confirm(self._judge, self._board, self._wider, self._emitter, self._meter):
+                    self.confirmed = self._board.best.number
+                    return True
         return False
 
-    async def _produce(self, strategy: StrategyName) -> None:
+    async def _produce(self, strategy: StrategyName, given: Sequence[Draft]) -> None:
         """Hand candidates over until the source ends or fails; then say so, and fail as it did."""
         failure: Exception | None = None
         try:
-            if strategy in ("flow", "sample") and not self._board.suite.trusts:
-                await agree(self._desk)
-            async with aclosing(STRATEGIES[strategy](self._desk).candidates(self._board)) as candidates:
-                async for candidate in candidates:
-                    self._board.expect()
-                    await self._queue.put(candidate)
+            for draft in given:
+                await self._offer(Candidate(self._desk.next_number(), draft, idea="kept from an earlier run"))
+            if self._meter.budget.calls:
+                await self._ask(strategy)
         except Exception as error:
             failure = error
         await self._queue.put(None)
         if failure is not None:
             raise failure
+
+    async def _ask(self, strategy: StrategyName) -> None:
+        if strategy in ("flow", "sample") and not self._board.suite.trusts:
+            await agree(self._desk)
+        async with aclosing(STRATEGIES[strategy].source(self._desk).candidates(self._board)) as candidates:
+            async for candidate in candidates:
+                await self._offer(candidate)
+
+    async def _offer(self, candidate: Candidate) -> None:
+        self._board.expect()
+        await self._queue.put(candidate)

@@ -82,9 +82,9 @@ class Journal:
         self._db.close()
 
     # -------------------------------------------------------------- writing
-    def begin(self, beginning: Beginning) -> str:
-        """Note that a run starts; its new id."""
-        run, b = new_run_id(), beginning
+    def begin(self, beginning: Beginning, run: str = "") -> str:
+        """Note that a run starts; its id, a new one unless one is given."""
+        run, b = run or new_run_id(), beginning
         values = (b.mode, str(b.file), b.qualname, str(b.project), b.model, b.strategy)
         row = (
             run,

@@ -1,0 +1,23 @@
+"""Files that change on disk and say something about the project: its pyproject.toml."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from flowmill_server.server import FlowServer
+
+NAME = "pyproject.toml"
+WATCHED = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/{NAME}")])
+
+
+async def start(server: FlowServer) -> None:
+    """Ask a client that watches files to tell of ours; without one, each run looks at them by itself."""
+    if server.client.watched_files:
+        await server.client.register(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, WATCHED)
+
+
+def register(server: FlowServer) -> None:
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        if any(change.uri.endswith(f"/{NAME}") for change in params.changes):
+            server.spawn(server.configuration.project_changed())

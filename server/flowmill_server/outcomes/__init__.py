@@ -1,0 +1,1 @@
+"""What the tests have said of each function: shown as diagnostics, kept current, watched on save."""

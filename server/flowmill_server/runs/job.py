@@ -1,0 +1,69 @@
+"""One run as the server sees it: where it stands, what it has told, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from flowmill.engine.request import Result
+from flowmill.events import Record
+from flowmill.report.story import Story
+from flowmill.shapes import Mode
+
+State = Literal["queued", "working", "ready", "done", "cancelled", "accepted", "discarded", "replaced"]
+"""`ready`: finished with a result that can be accepted; `done`: finished with nothing to accept."""
+Origin = Literal["user", "request", "auto", "check"]
+"""Who asked: a command, the request `flow/run`, the server by itself, or for the tests alone."""
+OPEN: frozenset[State] = frozenset({"queued", "working", "ready"})
+BUSY: frozenset[State] = frozenset({"queued", "working"})
+
+
+@dataclass(eq=False)
+class Job:
+    """One run on one function of one document. `version` and `digest` are the function's when it began."""
+
+    run: str
+    mode: Mode
+    uri: str
+    path: Path
+    qualname: str
+    version: int
+    digest: str
+    origin: Origin = "user"
+    token: int | str | None = None
+    state: State = "queued"
+    story: Story = field(default_factory=Story)
+    result: Result | None = None
+    problem: str = ""
+    hint: str = ""
+    last: Record | None = None
+    """The run's `run.finished`."""
+    done: asyncio.Future[Record | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    """Set when the run has ended, with its last record if there is one."""
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return self.qualname.partition("@")[0].rpartition(".")[2]
+
+    @property
+    def verified(self) -> bool:
+        return self.story.finished is not None and self.story.finished.status == "verified"
+
+
+class Listener(Protocol):
+    """Hears of every run. A job's story holds a record before it is told."""
+
+    def began(self, job: Job) -> None: ...
+
+    def told(self, job: Job, record: Record) -> None: ...
+
+    def ended(self, job: Job) -> None: ...
+
+    def changed(self, job: Job) -> None:
+        """Its state moved on after the end, or while it waited: accepted, discarded, replaced, cancelled."""
+        ...

@@ -1,0 +1,243 @@
+"""Which runs there are: one works on a function at a time, and of those that wait for it only the newest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from flowmill.events import RunFinished
+from flowmill.journal.ids import new_run_id
+from flowmill.machine import machine_cores
+from flowmill.shapes import Draft, Mode
+from flowmill_server.engine.host import Engine
+from flowmill_server.engine.messages import Ended, Opened, Place, StartRun, Told
+from flowmill_server.runs.job import BUSY, OPEN, Job, Listener, Origin, State
+from flowmill_server.text.document import Document
+from flowmill_server.text.outline import FunctionSpan
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = max(4, 2 * machine_cores())
+"""Runs that work at once; each holds processes with the project loaded. The others wait in order."""
+KEPT = 50
+"""Finished runs that `flow.runs` still lists."""
+
+
+class Surroundings(Protocol):
+    """What a run takes from the editor when it starts."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the editor has told its settings, or had its time to."""
+        ...
+
+    def place(self, document: Document) -> Place: ...
+
+    def settings(self, path: Path) -> Mapping[str, object]: ...
+
+    def rejected(self, uri: str, qualname: str) -> tuple[str, ...]: ...
+
+    def complain(self, warnings: Sequence[str]) -> None:
+        """Name settings that were bad."""
+        ...
+
+
+class Runs:
+    """The table of runs. All methods return at once; what happens later is told to the listeners."""
+
+    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+        self.jobs: dict[str, Job] = {}
+        self._engine = engine
+        self._around = surroundings
+        self._listeners: list[Listener] = []
+        self._orders: dict[str, StartRun] = {}
+        """The runs that wait, in the order they were asked for."""
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def request(
+        self,
+        mode: Mode,
+        document: Document,
+        span: FunctionSpan,
+        *,
+        origin: Origin = "user",
+        force: bool = False,
+        token: int | str | None = None,
+        given: tuple[Draft, ...] = (),
+    ) -> Job:
+        """Begin a run on the function, or have it wait for the one that works there.
+
+        The text of every open document is taken now. Origin "check" asks no model.
+        """
+        assert document.path is not None
+        job = Job(
+            new_run_id(), mode, document.uri, document.path, span.qualname, document.version, span.digest
+        )
+        job.origin, job.token = origin, token
+        rejected = self._around.rejected(job.uri, job.qualname)
+        self._orders[job.run] = StartRun(
+            job.run,
+            mode,
+            job.path,
+            job.qualname,
+            self._around.place(document),
+            force,
+            rejected,
+            given,
+            asks=origin != "check",
+        )
+        self._supersede(job)
+        self.jobs[job.run] = job
+        self._each(lambda listener: listener.began(job))
+        self.start_waiting()
+        return job
+
+    def recheck(self, job: Job, document: Document) -> Job | None:
+        """Judge a kept draft against the function's present text, without the model; None if that cannot be."""
+        span = document.outline.find(job.qualname)
+        if job.result is None or span is None or document.path is None:
+            return None
+        return self.request(job.mode, document, span, origin="check", force=True, given=(job.result.draft,))
+
+    def cancel(self, run: str) -> Job | None:
+        """Stop a run that works or waits; None if there is no such run."""
+        job = self.jobs.get(run)
+        if job is not None and job.state == "queued":
+            self._orders.pop(run, None)
+            self._over(job, "cancelled")
+        elif job is not None and job.state == "working":
+            self._engine.cancel(run)
+        return job
+
+    def cancel_all(self, uri: str) -> None:
+        """Stop every run on a document."""
+        for job in [job for job in self.jobs.values() if job.uri == uri and job.state in BUSY]:
+            self.cancel(job.run)
+
+    def find(self, run: str) -> Job | None:
+        return self.jobs.get(run)
+
+    def at(self, uri: str, qualname: str) -> Job | None:
+        """The newest run on that function that works, waits, or has a result to accept."""
+        name = qualname.partition("@")[0]
+        here = (job for job in reversed(self.jobs.values()) if job.uri == uri and job.state in OPEN)
+        return next((job for job in here if job.qualname.partition("@")[0] == name), None)
+
+    def on(self, uri: str) -> list[Job]:
+        """The runs on a document that work, wait, or have a result to accept; oldest first."""
+        return [job for job in self.jobs.values() if job.uri == uri and job.state in OPEN]
+
+    def move(self, job: Job, state: State) -> None:
+        """Note what became of a run that has ended."""
+        if job.state != state:
+            job.state = state
+            self._each(lambda listener: listener.changed(job))
+
+    # -------------------------------------------------------------- starting
+    def _supersede(self, new: Job) -> None:
+        """The newest request waits; those that waited or lay ready before it give way."""
+        for job in self.on(new.uri):
+            if job.qualname != new.qualname or job.state == "working":
+                continue
+            if job.state == "queued":
+                self._orders.pop(job.run, None)
+                self._over(job, "replaced")
+            elif new.origin != "check":
+                self.move(job, "replaced")
+
+    def start_waiting(self) -> None:
+        """Begin what may begin now."""
+        if not self._around.settled:
+            return
+        working = [job for job in self.jobs.values() if job.state == "working"]
+        taken = {(job.uri, job.qualname) for job in working}
+        for run, order in list(self._orders.items()):
+            job = self.jobs[run]
+            if len(working) >= MOST_AT_ONCE:
+                return
+            if (job.uri, job.qualname) in taken:
+                continue
+            del self._orders[run]
+            job.state = "working"
+            working.append(job)
+            taken.add((job.uri, job.qualname))
+            place = replace(order.place, editor=self._around.settings(order.file))
+            self._engine.start(replace(order, place=place), self._hear)
+            self._each(lambda listener, job=job: listener.changed(job))
+
+    # -------------------------------------------------------------- hearing
+    def _hear(self, message: Opened | Told | Ended) -> None:
+        name = message.record.run if isinstance(message, Told) else message.run
+        job = self.jobs.get(name)
+        if job is None:
+            return
+        if isinstance(message, Opened):
+            self._around.complain(message.warnings)
+        elif isinstance(message, Told):
+            record = message.record
+            job.story.add(record)
+            if isinstance(record.event, RunFinished):
+                # Told when the result is here too: whoever hears of the end may accept it at once.
+                job.last = record
+            else:
+                self._each(lambda listener: listener.told(job, record))
+        else:
+            self._ended(job, message)
+
+    def _ended(self, job: Job, end: Ended) -> None:
+        job.problem, job.hint = end.problem, end.hint
+        job.result = end.result if end.result is not None and end.result.improved else None
+        finished = job.story.finished
+        cancelled = end.code == 130 or (finished is not None and finished.status == "cancelled")
+        self._over(job, "cancelled" if cancelled else "ready" if job.result else "done")
+        self.start_waiting()
+
+    def _over(self, job: Job, state: State) -> None:
+        began, last = job.state, job.last
+        job.state = state
+        if last is not None:
+            self._each(lambda listener: listener.told(job, last))
+        if not job.done.done():
+            job.done.set_result(last)
+        if began == "queued":
+            self._each(lambda listener: listener.changed(job))
+        self._each(lambda listener: listener.ended(job))
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        over = [run for run, job in self.jobs.items() if job.state not in OPEN]
+        for run in over[: max(0, len(over) - KEPT)]:
+            del self.jobs[run]
+
+    def _each(self, tell: Callable[[Listener], None]) -> None:
+        """One listener's fault must not keep the others from hearing."""
+        for listener in self._listeners:
+            try:
+                tell(listener)
+            except Exception:
+                logger.exception("a run's news could not be shown")
+
+
+def summary(job: Job) -> Mapping[str, object]:
+    """What `flow.runs` says of a run."""
+    finished: RunFinished | None = job.story.finished
+    best = job.story.best_draft
+    return {
+        "run": job.run,
+        "mode": job.mode,
+        "uri": job.uri,
+        "qualname": job.qualname,
+        "state": job.state,
+        "origin": job.origin,
+        "status": finished.status if finished else None,
+        "best": job.story.best,
+        "passed": best.scored.passed if best and best.scored else None,
+        "failed": best.scored.failed if best and best.scored else None,
+        "seconds": round(job.story.now, 3),
+        "problem": job.problem or None,
+    }

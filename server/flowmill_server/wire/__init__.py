@@ -1,0 +1,1 @@
+"""Bytes from and to the editor: frames, the two threads that move them, stdio and TCP."""

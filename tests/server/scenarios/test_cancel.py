@@ -1,0 +1,129 @@
+"""Cancel at every stage and by every way: the model's stream is closed, no process is left."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from doubles.buffers import Buffer
+from doubles.editor import Editor
+from doubles.openai_server import Reply
+from doubles.projects import CALC, GOOD
+from doubles.scenes import EVENTS, EditorOf, ModelOf, events, finished, titles, until
+
+HANGS = Reply((GOOD[:24], GOOD[24:40]), ending="stall")
+LONG_TEST = (
+    "\n\ndef test_for_ever():\n    import threading\n    calc.add(1, 1)\n    threading.Event().wait()\n"
+)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left")
+
+
+async def begin(ed: Editor) -> tuple[str, Buffer]:
+    buffer = ed.open("calc.py")
+    answer = await ed.command("flow.generate", {"uri": buffer.uri, "qualname": "add"})
+    return answer["run"], buffer
+
+
+async def test_by_command_while_the_model_writes(profile: str, model: ModelOf, editor: EditorOf) -> None:
+    server = await model(HANGS)
+    ed = await editor(profile, model=server, options=EVENTS)
+    run, _ = await begin(ed)
+    await until(ed, "draft.delta")
+    await ed.command("flow.cancel", {"run": run})
+    assert (await finished(ed))["status"] == "cancelled"
+    await asyncio.wait_for(server.dropped.wait(), 5)
+    (state,) = [row["state"] for row in await ed.command("flow.runs") if row["run"] == run]
+    assert state == "cancelled"
+
+
+@pytest.mark.parametrize("stage", ["run.started", "stage", "tests.selected", "test", "draft.delta"])
+async def test_at_every_stage(stage: str, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    run, _ = await begin(ed)
+    await until(ed, stage)
+    await ed.command("flow.cancel", {"run": run})
+    assert (await finished(ed))["status"] == "cancelled"
+
+
+async def test_while_a_test_hangs(project: Path, model: ModelOf, editor: EditorOf) -> None:
+    path = project / "test_calc.py"
+    path.write_text(path.read_text(encoding="utf-8") + LONG_TEST, encoding="utf-8")
+    ed = await editor("vscode", model=await model(GOOD), options=EVENTS, settings={"testSeconds": 60})
+    run, _ = await begin(ed)
+    await until(ed, "draft", draft=1)
+    await ed.command("flow.cancel", {"run": run})
+    assert (await finished(ed))["status"] == "cancelled"
+
+
+async def test_before_it_has_begun(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    run, buffer = await begin(ed)
+    await ed.command("flow.cancel", {"run": run})
+    rows = await ed.command("flow.runs")
+    await ed.until(lambda: ed.seen.logs, "a word in the log")
+    assert rows[0]["run"] == run
+    assert "Generate with flow" in await titles(ed, buffer, "def add") or events(ed, "run.finished")
+
+
+async def test_by_progress(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("zed", model=await model(HANGS), options=EVENTS)
+    await begin(ed)
+    token = (await ed.until(lambda: list(ed.seen.progress), "progress"))[0]
+    await until(ed, "draft.delta")
+    ed.notify(types.WINDOW_WORK_DONE_PROGRESS_CANCEL, types.WorkDoneProgressCancelParams(token))
+    assert (await finished(ed))["status"] == "cancelled"
+    await ed.until(lambda: ed.seen.progress[token].ended, "the end of the progress")
+
+
+async def test_though_the_client_never_answers(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    ed.manners.creates_progress = "never"
+    run, _ = await begin(ed)
+    await until(ed, "draft.delta")
+    await ed.command("flow.cancel", {"run": run})
+    assert (await finished(ed))["status"] == "cancelled"
+
+
+async def test_the_request_flow_run(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    buffer = ed.open("calc.py")
+    number, answer = ed.begin("flow/run", {"uri": buffer.uri, "qualname": "add", "mode": "generate"})
+    await until(ed, "draft.delta")
+    ed.cancel(number)
+    with pytest.raises(JsonRpcException) as refused:
+        await asyncio.wait_for(answer, 10)
+    assert refused.value.code == -32800
+    assert (await finished(ed))["status"] == "cancelled"
+
+
+async def test_closing_the_document(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    _, buffer = await begin(ed)
+    await until(ed, "draft.delta")
+    ed.close(buffer)
+    assert (await finished(ed))["status"] == "cancelled"
+
+
+@linux
+@pytest.mark.parametrize("way", ["hang up", "terminate", "kill"])
+async def test_the_end_of_editor_or_server_leaves_nothing(
+    way: str, project: Path, cache: Path, model: ModelOf
+) -> None:
+    server = await model(HANGS)
+    async with Editor.start(project, "vscode", model=server, options=EVENTS, cache=cache) as ed:
+        await begin(ed)
+        await until(ed, "draft.delta")
+        assert ed.children()
+        if way == "hang up":
+            ed.hang_up()
+        else:
+            ed.kill(signal.SIGTERM if way == "terminate" else signal.SIGKILL)
+        await ed.exited()
+        await asyncio.wait_for(server.dropped.wait(), 5)
+    assert (project / "calc.py").read_text(encoding="utf-8") == CALC
