@@ -46,7 +46,7 @@ class FlowServer(LanguageServer):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self.previews = Previews(self.client, self.documents, self.runs, self.spawn)
-        self.outcomes = Outcomes(self.client, self.documents, Roots(self._project))
+        self.outcomes = Outcomes(self.client, self.documents, Roots(self._project, self.folders.root_of))
         # What is known of a run comes before what is shown of it.
         self.runs.listen(self.outcomes)
         self.runs.listen(self.previews)

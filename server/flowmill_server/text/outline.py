@@ -161,9 +161,10 @@ class Outline:
         if at == start + _AHEAD or (at == len(self._states) and lexing.in_long_string(state)):
             self.settled = False
             return
-        self._states[start:at] = states
-        self._marks[start:at] = marks
-        self._reading = None
+        if at > start:
+            self._states[start:at] = states
+            self._marks[start:at] = marks
+            self._reading = None
 
     # -------------------------------------------------------------- reading
     async def settle(self) -> None:
