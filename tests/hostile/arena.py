@@ -12,17 +12,21 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flowmill.runner import wire
+from flowmill.runner.warm import WarmRunner
 from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestResult
 from hostile.outside import STUB, Outside, Seen, processes
 from hostile.paths import ELSEWHERE, open_runner
 
 HONEST = "    return a + b"
+DYING_SECONDS = 3.0
+"""How long it may take until a draft's processes are gone, on a busy machine."""
 LIMITS = TestLimits(run_seconds=15.0, test_seconds=0.5, timeouts=1, output_bytes=200_000)
 
 
@@ -64,7 +68,7 @@ class Arena:
         return self._outside.filled(self._outside.source(body, head)) + ELSEWHERE.get(self._path, "")
 
     async def judge(self, body: str, head: str) -> Answer:
-        before, running = self._outside.files(), processes()
+        before, running = self._outside.files(), processes().keys() - self._waiting()
         answer = await self._run(self._drafted(body, head))
         after = self._outside.files()
         answer.effects += [
@@ -73,7 +77,7 @@ class Arena:
             if before.get(name) != after.get(name)
         ]
         answer.effects += self._outside.received()
-        answer.effects += self._survivors(running)
+        answer.effects += await self._survivors(running)
         if self._path == "cold":
             answer.effects += [f"left in the temporary folder: {name}" for name in self._outside.scratches()]
         if self._outside.secret in answer.texts:
@@ -82,22 +86,32 @@ class Arena:
             answer.effects.append("it tells that it got through")
         return answer
 
-    def _survivors(self, before: dict[int, Seen]) -> list[str]:
+    def _waiting(self) -> frozenset[int]:
+        """What the runner has made ahead for the next draft."""
+        return self._runner.waiting() if isinstance(self._runner, WarmRunner) else frozenset()
+
+    async def _survivors(self, before: set[int]) -> list[str]:
         """What lives on of a draft; it is ended here, so that the next one is not blamed for it."""
+        until = time.monotonic() + DYING_SECONDS
+        # Its process is reaped when its verdict is out, and the next one may be about to be there.
+        while (found := self._left(before)) and time.monotonic() < until:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return [f"a process survived: {pid} {seen.words[:200]}" for pid, seen in found.items()]
+
+    def _left(self, before: set[int]) -> dict[int, Seen]:
         now = processes()
         free = now[os.getpid()].filters
         mark, root = self._outside.mark, str(self._outside.root)
-        found: list[str] = []
-        for pid, seen in now.items():
+        return {
+            pid: seen
+            for pid, seen in now.items()
+            if pid not in before | self._waiting()
             # A runner that loads tests ahead may have begun another process for it, which is not shut in.
-            left = mark in seen.words or (
-                root in seen.words and (self._path == "cold" or seen.filters > free)
-            )
-            if pid not in before and left:
-                found.append(f"a process survived: {pid} {seen.words[:200]}")
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        return found
+            and (mark in seen.words or (root in seen.words and (self._path == "cold" or seen.filters > free)))
+        }
 
     async def _run(self, text: str, *, untrusted: bool = True) -> Answer:
         # What traces is the user's own code: a runner that loads the tests ahead does it then.

@@ -24,8 +24,10 @@ async def conduct(ledger: Ledger, start: Start) -> AsyncGenerator[RunnerMessage,
             while ledger.attempt_open:
                 for message in await _hear(child, ledger):
                     yield message
-        finally:
+        except BaseException:
             await child.end()
+            raise
+        await (child.leave() if ledger.said_finish else child.end())
 
 
 async def _hear_the_rest(child: Hearing, ledger: Ledger) -> None:
@@ -51,8 +53,10 @@ async def _hear(child: Hearing, ledger: Ledger) -> list[RunnerMessage]:
         return []
     if line is not None and not ledger.said_finish:
         return told
-    returncode = await child.settle(SETTLE_SECONDS)
-    if line is not None:
-        await _hear_the_rest(child, ledger)
-    ended = ledger.exited if line is None else ledger.finished
-    return ended(returncode, child.output.text(), time.monotonic())
+    if line is None:
+        returncode = await child.settle(SETTLE_SECONDS)
+        return ledger.exited(returncode, child.output.text(), time.monotonic())
+    ends = child.over if ledger.in_order else child.settle
+    returncode = await ends(SETTLE_SECONDS)
+    await _hear_the_rest(child, ledger)
+    return ledger.finished(returncode, child.output.text(), time.monotonic())

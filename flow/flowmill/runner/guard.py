@@ -73,14 +73,16 @@ class Guard:
 
         Raises ProjectError if a draft must not be run on this machine.
         """
-        return self.policy_of_drafts(scratch, order.limits.run_seconds) if order.untrusted else None
+        return housed(self.shared_policy(order), scratch)
 
     def policy_of_drafts(self, scratch: Path, run_seconds: float) -> Mapping[str, object] | None:
         """What a draft may do in this scratch folder. Raises ProjectError as `policy` does."""
-        if self.setting == "off":
-            return None
-        common = self._common(run_seconds)
-        return {**common, "writable": [str(scratch)], "home": str(scratch / "home")}
+        return None if self.setting == "off" else housed(self._common(run_seconds), scratch)
+
+    def shared_policy(self, order: TestOrder) -> Mapping[str, object] | None:
+        """The same as `policy`, but for the scratch folder: see `housed`."""
+        confined = order.untrusted and self.setting != "off"
+        return self._common(order.limits.run_seconds) if confined else None
 
     def _common(self, run_seconds: float) -> dict[str, object]:
         """The policy but for the scratch folder; what lies in the project is looked at anew now and then."""
@@ -88,6 +90,15 @@ class Guard:
         fresh = time.monotonic() - at < FRESH_SECONDS and run_seconds <= seconds
         if known and fresh and needs == frozenset(self._needs):
             return known
+        return self._look(frozenset(self._needs), run_seconds)
+
+    async def refresh(self) -> None:
+        """Look at the project again beside what else goes on, so that the next draft need not wait for it."""
+        _, _, seconds, known = self._known
+        if known:
+            await asyncio.to_thread(self._look, frozenset(self._needs), seconds)
+
+    def _look(self, needs: frozenset[Need], run_seconds: float) -> dict[str, object]:
         probed = probe_layers(self.project.python, self.cache)
         refusal = decide(self.setting, probed.layers, untried=probed.problem)
         if refusal is not None:
@@ -97,14 +108,14 @@ class Guard:
             Path(),
             cache=self.cache,
             setting=self.setting,
-            needs=self._needs,
+            needs=needs,
             places=interpreter_places(self.project.python, self.project.root),
             layers=working(probed.layers),
             run_seconds=run_seconds,
             trusted=self.trusted,
         )
         assert policy is not None, "a sandbox that is not off has a policy"
-        self._known = (frozenset(self._needs), time.monotonic(), run_seconds, policy)
+        self._known = (needs, time.monotonic(), run_seconds, policy)
         return policy
 
     def witness(self, order: TestOrder, policy: Mapping[str, object] | None) -> Witness:
@@ -143,3 +154,10 @@ class Guard:
             return ()
         way = "" if self.trusted else "; flowmill doctor --trust lets this project have it"
         return (f"kept from the tests, since it looks like a secret: {', '.join(names)}{way}",)
+
+
+def housed(policy: Mapping[str, object] | None, scratch: Path) -> Mapping[str, object] | None:
+    """The policy for a run in this scratch folder."""
+    if policy is None:
+        return None
+    return {**policy, "writable": [str(scratch)], "home": str(scratch / "home")}

@@ -64,9 +64,9 @@ class _Lines(asyncio.Protocol):
     `failed` is set by a line that is longer than any that is ours.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, news: Callable[[], None]) -> None:
         self.whole: deque[bytes] = deque()
-        self.news = asyncio.Event()
+        self._news = news
         self.failed = self.ended = False
         self._rest = b""
         self._pipe: asyncio.ReadTransport | None = None
@@ -85,18 +85,17 @@ class _Lines(asyncio.Protocol):
         if self._pipe is not None and len(self.whole) > WAITING_LINES:
             self._paused = True
             self._pipe.pause_reading()
-        self.news.set()
+        self._news()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
-        self.news.set()
+        self._news()
 
     def take(self) -> bytes | None:
         """The next line that is there. Raises ValueError if a line is too long."""
         if self.failed:
             raise ValueError(f"a line is over the limit of {LINE_BYTES // 1024} kB")
         if not self.whole:
-            self.news.clear()
             return None
         line = self.whole.popleft()
         if self._paused and not self.whole and self._pipe is not None:
@@ -110,21 +109,32 @@ class Hearing:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self._lines = _Lines()
+        self._lines = _Lines(self._wake)
+        self._waiter: asyncio.Future[bool] | None = None
         self._pipes: list[asyncio.ReadTransport] = []
         self._drain = _Drain(output)
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def listen(self, results: IO[bytes], output: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
-        for protocol, pipe in ((self._lines, results), (self._drain, output)):
-            transport, _ = await loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)
-            self._pipes.append(transport)
+        left = [(self._lines, results), (self._drain, output)]
+        try:
+            while left:
+                # From here on the transport closes it.
+                protocol, pipe = left.pop(0)
+                transport, _ = await loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)
+                self._pipes.append(transport)
+        except BaseException:
+            for _, pipe in left:
+                pipe.close()
+            self.hang_up()
+            raise
 
     def exited(self, code: int) -> None:
         """It is gone, with this status, negative for a signal."""
         if not self._exit.done():
             self._exit.set_result(code)
+            self._wake()
 
     @property
     def returncode(self) -> int | None:
@@ -138,19 +148,40 @@ class Hearing:
         """
         until = time.monotonic() + timeout
         while (line := self._lines.take()) is None and not self._lines.ended:
-            news = asyncio.ensure_future(self._lines.news.wait())
-            try:
-                left = max(until - time.monotonic(), 0.0)
-                await asyncio.wait({news, self._exit}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                if not news.done() and not self._exit.done():
-                    raise TimeoutError
-                if not news.done():
-                    # What it wrote before it died is in the pipe; an orphan may keep the pipe open for ever.
-                    await asyncio.wait({news}, timeout=0.1)
-                    return self._lines.take()
-            finally:
-                news.cancel()
+            if self._exit.done():
+                # What it wrote before it died is in the pipe; an orphan may keep the pipe open for ever.
+                await self._news(0.1)
+                return self._lines.take()
+            if not await self._news(max(until - time.monotonic(), 0.0)):
+                raise TimeoutError
         return line
+
+    async def _news(self, timeout: float) -> bool:
+        """Wait for more of the report, its end, or the exit; False when the time is over."""
+        loop = asyncio.get_running_loop()
+        waiter = self._waiter = loop.create_future()
+        # Much cheaper than a task, and there are several lines to a test.
+        timer = loop.call_later(timeout, self._wake, False)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self, news: bool = True) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(news)
+
+    async def over(self, timeout: float) -> int | None:
+        """Wait for the end of the report or the exit; the exit status, which is 0 as long as it is not known.
+
+        None if it goes on. What has closed its report has nothing left that anybody could be told.
+        """
+        until = time.monotonic() + timeout
+        while not self._lines.ended and not self._exit.done():
+            if not await self._news(max(until - time.monotonic(), 0.0)):
+                return None
+        return self._exit.result() if self._exit.done() else 0
 
     async def settle(self, timeout: float | None) -> int | None:
         """Wait up to `timeout` seconds (None: for ever) for the exit, and shortly for the last of the output."""
@@ -167,12 +198,20 @@ class Hearing:
         """Wait for the exit of a process that was killed."""
         await asyncio.wait({self._exit}, timeout=timeout)
 
-    async def deafen(self) -> None:
+    def hang_up(self) -> None:
         """Close both pipes."""
         for pipe in self._pipes:
             pipe.close()
+
+    async def deafen(self) -> None:
+        """Close both pipes, and wait until that is done."""
+        self.hang_up()
         # The transports close their files in the next round of the loop.
         await asyncio.sleep(0)
+
+    async def leave(self) -> None:
+        """Let it end, now that it has closed its report; what is left of it is ended without waiting for that."""
+        await self.end()
 
     async def end(self) -> None:
         """Kill it and all that it started; nothing of it lives when this returns."""

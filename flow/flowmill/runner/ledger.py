@@ -216,6 +216,11 @@ class Ledger:
     def said_finish(self) -> bool:
         return self._status is not None
 
+    @property
+    def in_order(self) -> bool:
+        """Whether it finished as it does when all went well, so that its output will not be asked for."""
+        return self._status in (0, 1) and self._running is None
+
     def finished(self, returncode: int | None, output: str, now: float) -> list[RunnerMessage]:
         """The present process said that it finished: see whether that is all there was to do."""
         if self._running is not None and self.remaining():

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import cast
 
 from flowmill.runner.deaths import aside, last_line
-from flowmill.runner.guard import Guard
+from flowmill.runner.guard import Guard, housed
 from flowmill.runner.orders import Errand, Scratches, new_nonce
 from flowmill.runner.pool import Pool
 from flowmill.runner.process import spawn
 from flowmill.runner.program import program
+from flowmill.runner.spares import Kind, Spares
 from flowmill.runner.zygote import CONTROL, Loaded, Zygote, ZygoteLost, control_pair
 from flowmill.shapes import Overlay, Project, TestOrder
 
@@ -45,21 +46,22 @@ class Litter:
     def lost(self) -> bool:
         return self.bare.lost or self.collected.lost
 
-    @property
-    def stale(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether a file that was loaded has changed on disk."""
         return stamp_of(self.stamp) != self.stamp
 
 
 class Nursery:
-    """Makes zygotes. `forks` False makes single-use ones."""
+    """Makes zygotes. `forks` False makes single-use ones; `idle` is how long spares wait for a draft."""
 
-    def __init__(self, project: Project, cache: Path, guard: Guard, *, forks: bool) -> None:
+    def __init__(self, project: Project, cache: Path, guard: Guard, *, forks: bool, idle: float) -> None:
+        self._idle = idle
         self._project = project
         self._cache = cache
         self._guard = guard
-        self._scratches = Scratches()
+        self.scratches = Scratches()
         self._made: list[Zygote] = []
+        self._spares: list[Spares] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self.forks = forks
 
@@ -96,7 +98,15 @@ class Nursery:
             await self._wait(zygote)
             return zygote
 
-        return Pool(first, None if self.forks else make)
+        if self.forks:
+            spares = Spares(first, self.scratches, self._spare, self._idle)
+            self._spares.append(spares)
+            return Pool(first, None, spares)
+        return Pool(first, make)
+
+    def _spare(self, kind: Kind, scratch: Path, nonce: str) -> Errand:
+        pycache, policy = self._cache / "pycache", housed(kind.policy, scratch)
+        return Errand(kind.order, scratch, pycache, nonce, policy, awaits=True)
 
     async def _clean(self, order: TestOrder, loaded: Loaded) -> tuple[str, ...]:
         """Names of what the tests import from elsewhere, without those that bring the project along."""
@@ -122,17 +132,24 @@ class Nursery:
         for pool in pools:
             await pool.unused()
             zygotes = await pool.aclose()
+            self._spares = [spares for spares in self._spares if spares is not pool.spares]
             for zygote in zygotes:
                 await zygote.idle()
             await self._end(zygotes)
+
+    def waiting(self) -> frozenset[int]:
+        """The processes that wait for a draft."""
+        return frozenset[int]().union(*(spares.pids() for spares in self._spares))
 
     async def aclose(self) -> None:
         for task in list(self._retiring):
             task.cancel()
             await asyncio.wait([task])
+        for spares in self._spares:
+            await spares.aclose()
         # The last first: those that were forked from others.
         await self._end(self._made[::-1])
-        self._scratches.drop_all()
+        self.scratches.drop_all()
 
     async def _end(self, zygotes: list[Zygote]) -> None:
         for zygote in zygotes:
@@ -145,7 +162,7 @@ class Nursery:
         # It loads all that the files hold, runs choose among it. The target's text is
         # given even where it is that of the disk, so that what is loaded is known exactly.
         given = replace(order, keep=(), made=None)
-        scratch = self._scratches.make()
+        scratch = self.scratches.make()
         return Errand(
             given,
             scratch,

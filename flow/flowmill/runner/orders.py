@@ -31,6 +31,7 @@ class Errand:
     zygote: str = ""
     single: bool = False
     preload: tuple[str, ...] = ()
+    awaits: bool = False
 
     def data(self) -> bytes:
         """As JSON, in the fields of the child's `Order`."""
@@ -61,6 +62,7 @@ class Errand:
             "zygote": self.zygote,
             "single": self.single,
             "preload": list(self.preload),
+            "awaits": self.awaits,
         }
         return json.dumps(fields).encode()
 

@@ -7,14 +7,21 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 
 from flowmill.runner.process import StartError
+from flowmill.runner.spares import Spares
 from flowmill.runner.zygote import Zygote, ZygoteLost
 
 
 class Pool:
-    """`make` gives the next single-use zygote, ready; None if `first` forks and so serves for ever."""
+    """`make` gives the next single-use zygote, ready; None if `first` forks and so serves for ever.
 
-    def __init__(self, first: Zygote, make: Callable[[], Awaitable[Zygote]] | None) -> None:
+    `spares` are forked from `first`, None where they are not.
+    """
+
+    def __init__(
+        self, first: Zygote, make: Callable[[], Awaitable[Zygote]] | None, spares: Spares | None = None
+    ) -> None:
         self._now = first
+        self.spares = spares
         self._make = make
         self._next: asyncio.Task[Zygote] | None = None
         self._users = 0
@@ -53,6 +60,8 @@ class Pool:
 
     async def aclose(self) -> list[Zygote]:
         """Make no more; give those that are there, to be ended."""
+        if self.spares is not None:
+            await self.spares.aclose()
         if self._next is not None:
             self._next.cancel()
             with suppress(asyncio.CancelledError, ZygoteLost, StartError):

@@ -15,52 +15,71 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flowmill.errors import ProjectError
 from flowmill.runner.cold import ColdRunner
 from flowmill.runner.conduct import conduct
-from flowmill.runner.guard import Guard
-from flowmill.runner.hearing import Hearing
+from flowmill.runner.guard import FRESH_SECONDS, Guard
+from flowmill.runner.launch import Start, launch
 from flowmill.runner.ledger import Ledger
 from flowmill.runner.nursery import Litter, Nursery, rest_of
-from flowmill.runner.orders import Errand, Scratches, new_nonce
+from flowmill.runner.orders import Scratches
 from flowmill.runner.pool import Pool
 from flowmill.runner.process import StartError
+from flowmill.runner.spares import IDLE_SECONDS
 from flowmill.runner.swap import Swap, plan, restore_lines
 from flowmill.runner.zygote import ZygoteLost
 from flowmill.shapes import Project, RunEnd, RunnerMessage, RunPath, Target, TestOrder, TestResult
 
 FORKS = sys.platform == "linux"
 """Elsewhere system libraries do not survive a fork."""
+REFRESH_SECONDS = FRESH_SECONDS * 0.6
 LOOK_SECONDS = 0.5
 """How often to look whether files that were loaded have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a run gets to its tests: the zygote it starts from, what is swapped, why not faster."""
+    """How a run gets to its tests: the zygote it starts from, what is swapped, why not faster.
+
+    `file` is the one that holds the function under work.
+    """
 
     path: RunPath
     pool: Pool | None = None
     swap: Swap | None = None
     slower: str = ""
+    file: Path = Path()
 
 
 class WarmRunner:
-    """Serves `protocols.Runner`; falls back to the cold runner, which also serves orders for a clean run."""
+    """Serves `protocols.Runner`; falls back to the cold runner, which also serves orders for a clean run.
+
+    Processes wait for the next draft for `idle` seconds after the last one.
+    """
 
     def __init__(
-        self, project: Project, cache: Path, guard: Guard | None = None, *, forks: bool = FORKS
+        self,
+        project: Project,
+        cache: Path,
+        guard: Guard | None = None,
+        *,
+        forks: bool = FORKS,
+        idle: float = IDLE_SECONDS,
     ) -> None:
+        self._idle = idle
         self._project = project
         self._cache = cache
         self._guard = guard or Guard(project, cache)
         self._cold = ColdRunner(project, cache, self._guard)
-        self._nursery = Nursery(project, cache, self._guard, forks=forks)
+        self._nursery = Nursery(project, cache, self._guard, forks=forks, idle=idle)
         self._scratches = Scratches()
         self._litter: Litter | None = None
         self._why_none = "no test was run on the code as it stands"
         self._looked = 0.0
         self._loading: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
+        self._attending: asyncio.Task[None] | None = None
+        self._served = 0.0
 
     async def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
         """Yield at most one `Collected`, results as they happen, and one `RunEnd`; see `protocols.Runner`."""
@@ -82,9 +101,13 @@ class WarmRunner:
             async for message in messages:
                 yield replace(message, slower=way.slower) if isinstance(message, RunEnd) else message
 
+    def waiting(self) -> frozenset[int]:
+        """The processes that wait for a draft; none of them has seen one."""
+        return self._nursery.waiting()
+
     async def aclose(self) -> None:
         """Leave no process and no file behind."""
-        for task in (self._loading, self._preloading):
+        for task in (self._loading, self._preloading, self._attending):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
@@ -101,30 +124,23 @@ class WarmRunner:
         litter = self._litter
         if litter is None or litter.lost:
             return Way("cold", slower=self._why_none)
-        if self._loading is None and self._is_stale(litter):
+        if self._loading is None and time.monotonic() - self._looked > LOOK_SECONDS:
             # The old one serves until the new one is there.
-            self._loading = asyncio.create_task(self._load_anew(litter.order))
+            self._loading = asyncio.create_task(self._load_if_stale(litter))
         if not _covers(litter.order, order):
             return Way("cold", slower="other test files were loaded")
         return self._shortest(order, litter)
-
-    def _is_stale(self, litter: Litter) -> bool:
-        """Looked at now and then: many drafts may come within a second."""
-        if time.monotonic() - self._looked < LOOK_SECONDS:
-            return False
-        self._looked = time.monotonic()
-        return litter.stale
 
     def _shortest(self, order: TestOrder, litter: Litter) -> Way:
         why = self._not_in_place(order, litter)
         target = _goal(litter.order)
         data = order.overlay.get(target.file)
         if not why and data in (None, litter.order.overlay.get(target.file)):
-            return Way("swap", litter.collected)
+            return Way("swap", litter.collected, file=target.file)
         if not why:
             swap = _planned(litter, data or b"")
             if isinstance(swap, Swap):
-                return Way("swap", litter.collected, swap)
+                return Way("swap", litter.collected, swap, file=target.file)
             why = swap
         return self._past_plugins(litter, why)
 
@@ -141,7 +157,7 @@ class WarmRunner:
     def _past_plugins(self, litter: Litter, why: str) -> Way:
         if self._preloading is None:
             self._preloading = asyncio.create_task(self._preload(litter))
-        return Way("import", litter.bare, slower=why)
+        return Way("import", litter.bare, slower=why, file=_goal(litter.order).file)
 
     # -------------------------------------------------------------- loading
     async def _load(self, order: TestOrder) -> None:
@@ -150,6 +166,14 @@ class WarmRunner:
         if self._litter is not None and not self._litter.lost and self._litter.order == given:
             return
         await self._load_anew(given)
+
+    async def _load_if_stale(self, litter: Litter) -> None:
+        """Looked at now and then, and beside a draft: many may come within a second, and none should wait."""
+        self._looked = time.monotonic()
+        if await asyncio.to_thread(litter.is_stale):
+            await self._load_anew(litter.order)
+        else:
+            self._loading = None
 
     async def _load_anew(self, order: TestOrder) -> None:
         old = self._litter
@@ -179,35 +203,36 @@ class WarmRunner:
                 overlay[target.file] = target.file.read_bytes()
         return replace(order, overlay=overlay)
 
+    async def _attend(self) -> None:
+        """Keep the policy fresh as long as spares wait for the next draft."""
+        while time.monotonic() - self._served < self._idle:
+            await asyncio.sleep(REFRESH_SECONDS)
+            with suppress(ProjectError):  # The next draft meets the same, and tells it.
+                await self._guard.refresh()
+        self._attending = None
+
     # -------------------------------------------------------------- one run
     async def _warm(self, order: TestOrder, way: Way) -> AsyncGenerator[RunnerMessage | Way, None]:
         """What the run tells, or, before anything, the way that it has to go instead."""
         assert way.pool is not None
-        scratch = self._scratches.make()
-        policy = self._guard.policy(order, scratch)
-        nonce = new_nonce()
+        policy = self._guard.shared_policy(order)
+        swap = way.swap.wire() if way.swap else None
+        start = Start(order, way.pool, way.file, swap, policy, self._cache / "pycache")
         witness = self._guard.witness(order, policy)
-        ledger = Ledger(order.limits, str(self._project.python), time.monotonic(), nonce, witness)
-        pool, swap = way.pool, way.swap.wire() if way.swap else None
-
-        async def start(only: tuple[str, ...] | None) -> Hearing:
-            errand = Errand(order, scratch, self._cache / "pycache", nonce, policy, only, swap)
-            zygote = await pool.take()
-            return await zygote.fork(errand.data(), order.limits.output_bytes)
-
-        try:
-            with pool.held():
-                async with aclosing(conduct(ledger, start)) as messages:
+        self._served = time.monotonic()
+        self._attending = self._attending or asyncio.create_task(self._attend())
+        async with launch(start, self._scratches) as launched:
+            python, nonce = str(self._project.python), launched.nonce
+            ledger = Ledger(order.limits, python, time.monotonic(), nonce, witness)
+            try:
+                async with aclosing(conduct(ledger, launched.process)) as messages:
                     async for message in messages:
                         yield _restored(message, way.swap)
-        except ZygoteLost as error:
-            if ledger.tests:
+            except ZygoteLost as error:
+                if not ledger.tests:
+                    yield Way("cold", slower=str(error))
+                    return
                 ledger.stop("crashed", f"the process that had the tests loaded is gone: {error}")
-            else:
-                yield Way("cold", slower=str(error))
-                return
-        finally:
-            self._scratches.drop_soon(scratch)
         if ledger.unfit and self._litter is not None:
             yield self._past_plugins(self._litter, ledger.unfit)
             return

@@ -65,9 +65,9 @@ class Zygote:
         """Wait until it waits. Raises ZygoteLost if it never does."""
         return await asyncio.shield(self._loaded)
 
-    async def fork(self, order: bytes, output_bytes: int) -> Forked:
-        """A run of its own for this order. Raises ZygoteLost."""
-        return await self._fork(order, output_bytes, ())
+    async def fork(self, order: bytes, output_bytes: int, more: tuple[int, ...] = ()) -> Forked:
+        """A run of its own for this order, which gets the descriptors `more` besides. Raises ZygoteLost."""
+        return await self._fork(order, output_bytes, more)
 
     async def grow(self, order: bytes, output_bytes: int) -> Zygote:
         """Another zygote, forked from this one. Raises ZygoteLost."""
@@ -75,7 +75,7 @@ class Zygote:
         with theirs:
             try:
                 child = await self._fork(order, output_bytes, (theirs.fileno(),))
-            except ZygoteLost:
+            except BaseException:
                 ours.close()
                 raise
         return Zygote(ours, child)
@@ -90,10 +90,10 @@ class Zygote:
         results, results_end = pipe()
         output, output_end = pipe()
         with results_end, output_end, file_of(order) as given:
-            await run.listen(results, output)
             ends = [given.fileno(), results_end.fileno(), output_end.fileno(), *more]
-            self._runs[number] = run
             try:
+                await run.listen(results, output)
+                self._runs[number] = run
                 async with self._sending:
                     self._send({"do": "run", "run": number}, ends)
                     run.pid = await asyncio.wait_for(began, BEGIN_SECONDS)
@@ -190,6 +190,11 @@ class Forked(Hearing):
         super().__init__(output)
         self.pid = 0
         self._end = end
+
+    async def leave(self) -> None:
+        if self.returncode is None:
+            await self._end()
+        self.when_gone(self.hang_up)
 
     async def end(self) -> None:
         if self.returncode is None:

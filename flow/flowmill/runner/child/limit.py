@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import time
 from typing import Any
+
+_signal: Any = importlib.import_module("_signal")
+"""What `signal` is built on; that wraps every number in an enum, three times in each test."""
 
 
 class TestTimeout(BaseException):
@@ -35,24 +39,27 @@ class Limit:
 
     def enter(self, error: type[BaseException]) -> None:
         self._error, self._began = error, time.monotonic()
-        self._earlier, self._left = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
+        self._earlier, self._left = (
+            _signal.getsignal(signal.SIGALRM),
+            _signal.getitimer(signal.ITIMER_REAL)[0],
+        )
         if 0 < self._left <= self._seconds:
             return
         self._inside = True
-        signal.signal(signal.SIGALRM, self._expire)
+        _signal.signal(signal.SIGALRM, self._expire)
         # It repeats, since a bare `except:` in a loop can swallow one.
-        signal.setitimer(signal.ITIMER_REAL, self._seconds, 0.25)
+        _signal.setitimer(signal.ITIMER_REAL, self._seconds, 0.25)
 
     def leave(self) -> None:
         ours = self._inside
         self._inside = False
-        if not ours or signal.getsignal(signal.SIGALRM) != self._expire:
+        if not ours or _signal.getsignal(signal.SIGALRM) != self._expire:
             return
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._earlier or signal.SIG_DFL)
+        _signal.setitimer(signal.ITIMER_REAL, 0)
+        _signal.signal(signal.SIGALRM, self._earlier or _signal.SIG_DFL)
         if self._left:
             rest = self._left - (time.monotonic() - self._began)
-            signal.setitimer(signal.ITIMER_REAL, max(rest, 0.001))
+            _signal.setitimer(signal.ITIMER_REAL, max(rest, 0.001))
 
     def _expire(self, number: int, frame: Any) -> None:
         if self._inside:

@@ -29,7 +29,8 @@ class Order:
     code is; `nonce` is repeated in every line of the report. `swap` is what to put into
     code that was loaded before (see swap.py), `warden` says that the run may leave
     processes behind. `zygote` asks for a process that waits, "bare" or "collected" (see
-    zygote.py); a `single` one can be used once; it imports `preload` before it waits.
+    zygote.py); a `single` one can be used once; it imports `preload` before it waits. With
+    `awaits` the run begins when its draft comes, over descriptors of its own (see draft.py).
     """
 
     parent: int
@@ -54,6 +55,7 @@ class Order:
     zygote: str = ""
     single: bool = False
     preload: Sequence[str] = ()
+    awaits: bool = False
 
     def files_of_overlay(self) -> dict[str, bytes]:
         return {path: base64.b64decode(data) for path, data in self.overlay.items()}
@@ -67,7 +69,10 @@ def read_order(text: str) -> Order:
 
 
 class Channel:
-    """The report, each line with the mark of this run. A forked copy of this process has none."""
+    """The report, each line with the mark of this run. A forked copy of this process has none.
+
+    What is `held` goes out together with the next line that is not; `mute` lines are dropped.
+    """
 
     def __init__(self, descriptor: int, nonce: str = "") -> None:
         os.set_inheritable(descriptor, False)
@@ -75,16 +80,34 @@ class Channel:
         self._mark = {"n": nonce} if nonce else {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._held = b""
+        self.mute = False
         # Kept, since a test may have put something in the place of what the module has, as pyfakefs does.
         self._write = os.write
 
     def mine(self) -> bool:
         return os.getpid() == self._pid
 
+    def hold(self, kind: str, /, **fields: object) -> None:
+        """Send this with the next line, which follows soon: every write wakes the reader up."""
+        if not self.mute and self.mine():
+            line = self._line(kind, fields)
+            with self._lock:
+                self._held += line
+
     def send(self, kind: str, /, **fields: object) -> None:
-        if not self.mine():
+        if self.mute or not self.mine():
             return
-        data = json.dumps({"k": kind, **self._mark, **fields}).encode("ascii") + b"\n"
+        line = self._line(kind, fields)
         with self._lock:
+            data, self._held = self._held + line, b""
             while data:
                 data = data[self._write(self.descriptor, data) :]
+
+    def close(self) -> None:
+        """There is no more; the reader need not wait for the end of this process."""
+        with self._lock:
+            os.close(self.descriptor)
+
+    def _line(self, kind: str, fields: dict[str, object]) -> bytes:
+        return json.dumps({"k": kind, **self._mark, **fields}).encode("ascii") + b"\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -30,7 +30,23 @@ class Proof:
             self._watched = True
             self._seal.watch_session(session, drafted)
 
+    def focus(self, items: Sequence[pytest.Item]) -> None:
+        """Of the tests only these will run."""
+        if self._watched:
+            self._seal.focus(items)
+
+    def rehearse(self, channel: Channel) -> None:
+        """Do ahead what is done at the end: memory that is shared with a zygote is copied when it is first used."""
+        self._caught(channel)
+        self._seal.broken()
+
     def tell(self, channel: Channel, *, fine: bool) -> None:
         """`fine`: no test has failed, so that it must be shown that one can."""
-        caught = self._canary.caught() if fine and self._canary is not None else []
+        caught = self._caught(channel) if fine else []
         channel.send("canary", caught=caught, broken=self._seal.broken())
+
+    def _caught(self, channel: Channel) -> list[str]:
+        channel.mute = True  # They are no tests of anybody's.
+        caught = [] if self._canary is None else self._canary.caught()
+        channel.mute = False
+        return caught

@@ -21,6 +21,7 @@ from .order import Channel, Order
 from .outcomes import DETAIL_CHARS, Record, cut_captured, headline, replace_error
 from .overlay import Overlay
 from .proof import Proof
+from .prune import Pruner
 from .tracer import Tracer, free_of_cost
 from .watch import Watch
 
@@ -33,6 +34,7 @@ class Reporter:
 
     order: Order
     channel: Channel
+    overlay: Overlay = field(default_factory=lambda: Overlay({}))
     watch: Watch | None = None
     traced: bool = False
     tracer: Tracer = field(default_factory=Tracer)
@@ -44,6 +46,7 @@ class Reporter:
     capture: Any = None
     confiner: Confiner = field(default_factory=Confiner)
     proof: Proof | None = None
+    pruner: Pruner | None = None
     names: dict[int, frozenset[str]] = field(default_factory=dict)
     """What each collected item is called, kept for runs that choose among the same items."""
     kept: list[int] = field(default_factory=list)
@@ -55,7 +58,8 @@ class Reporter:
 
     def begin(self, order: Order, channel: Channel, overlay: Overlay, parent: int) -> None:
         """Take an order: confine the process or observe it, and watch for the function under work."""
-        self.order, self.channel, self.proof = order, channel, self.proof or Proof()
+        self.order, self.channel, self.overlay = order, channel, overlay
+        self.proof, self.pruner = self.proof or Proof(), Pruner(order)
         os.environ["TMPDIR"], tempfile.tempdir = os.path.join(order.scratch, "tmp"), None
         channel.send("hello", problem="", detail=sys.version.split()[0])
         if order.policy is not None and not order.zygote:
@@ -97,11 +101,6 @@ class Reporter:
         watch = self.watch if order.trace and self.watch is not None and self.watch.spans else None
         return self.tracer.start(*filter(None, (watch, self.census))) and watch is not None
 
-    def select(self, session: pytest.Session) -> None:
-        """Choose among tests that were collected before, and tell them."""
-        self._choose(session, session.items)
-        self.pytest_collection_finish(session)
-
     def pytest_configure(self, config: pytest.Config) -> None:
         self.capture = config.pluginmanager.getplugin("capturemanager")
 
@@ -114,11 +113,19 @@ class Reporter:
             path = getattr(error, "path", None)
             self._tell_broken("" if path is None else os.path.relpath(str(path)), error.__cause__ or error)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: Any, name: str) -> list[pytest.Item] | None:
+        if self.pruner is None or self.pruner.wants(collector, name):
+            return None
+        return []
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        self._choose(session, items)
+        self.choose(session, items)
 
-    def _choose(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+    def choose(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Leave among these tests the ones that the order is about, and add doctests and made tests."""
+        self.pruner = None
         self.collector = Collector(self.order, session, self.names)
         chosen = self.collector.choose(items)
         kept = set(map(id, chosen))
@@ -126,6 +133,8 @@ class Reporter:
         if gone:
             session.config.hook.pytest_deselected(items=gone)
         items[:] = chosen
+        if self.proof is not None:
+            self.proof.focus(chosen)
         for node_id, report in self.collector.failures:
             if "test_flowmill_made.py" not in node_id:
                 self._collect_failed(report)
@@ -136,10 +145,10 @@ class Reporter:
             return
         for item in session.items:
             trust = self.collector.trust.get(item.nodeid, "project")
-            self.channel.send("item", id=self.collector.id_of(item), trust=trust)
+            self.channel.hold("item", id=self.collector.id_of(item), trust=trust)
         if self.proof is not None and not self.order.zygote:
             self.proof.prepare(session, self.order.scratch)
-            self.proof.watch(session, self.order.overlay)
+            self.proof.watch(session, self.overlay.files)
         self.channel.send("collected", missing=self.collector.missing(), traced=self.traced)
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
@@ -176,7 +185,7 @@ class Reporter:
         self.limit.expired = False
         self.records[item.nodeid] = Record()
         self.now = self._id(item.nodeid)
-        self.channel.send("start", id=self.now)
+        self.channel.hold("start", id=self.now)
         self.tracer.begin_test()
         yield
         self.tracer.end_test()
@@ -255,7 +264,7 @@ class Reporter:
         self.fine = self.fine and record.outcome in ("passed", "skipped")
         if self.census is not None:
             self.census.end_test(self._id(nodeid))
-        self.channel.send(
+        self.channel.hold(
             "test",
             id=self._id(nodeid),
             outcome=record.outcome or "error",
@@ -286,4 +295,5 @@ class Reporter:
         if self.proof is not None and self.collector is not None:
             self.proof.tell(self.channel, fine=self.fine)
         self.channel.send("finish", status=status)
+        self.channel.close()
         os._exit(0)

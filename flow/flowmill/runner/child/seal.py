@@ -11,10 +11,12 @@ import builtins
 import os
 import sys
 import types
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
+
+from .bindings import Bindings, callables
 
 MODULES = (
     "_pytest.runner",
@@ -42,37 +44,12 @@ MODULES = (
     "pandas._testing.asserters",
 )
 """Those of them that are loaded by then are watched, with the classes that they define."""
-OURS = ("canary", "collect", "limit", "order", "outcomes", "proof", "reporter", "seal", "watch")
+OURS = ("bindings", "canary", "collect", "limit", "order", "outcomes", "proof", "reporter", "seal", "watch")
 ELSEWHERE = {
     "os": ("_exit", "write", "getpid", "fork", "kill"),
     "sys": ("exit", "settrace", "setprofile", "gettrace", "getprofile"),
     "math": ("isclose", "isnan"),
 }
-REPLACED = frozenset(
-    {
-        "builtins.__import__",
-        "builtins.open",
-        "builtins.input",
-        "builtins._",
-        "_pytest.unittest.TestCaseFunction.addSubTest",
-        "_pytest.unittest.TestCaseFunction._addSkip",
-    }
-)
-"""What honest tools replace, and what can fake nothing here."""
-ADDED = frozenset(
-    {
-        "__slotnames__",
-        "__annotations__",
-        "__annotations_cache__",
-        "__abstractmethods__",
-        "_pytest_diamond_inheritance_warning_shown",
-        "addSubTest",
-        "_addSkip",
-    }
-)
-"""What Python and pytest add to classes as they are used."""
-EXTENDED = ("_pytest.nodes", "_pytest.main", "_pytest.python")
-"""Where plugins add to classes: an addition counts if it takes the place of something inherited."""
 HOOKS = (
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
@@ -87,12 +64,9 @@ HOOKS = (
     "pytest_exception_interact",
     "pytest_sessionfinish",
 )
-_KINDS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 # Bound early: a draft may put its own in place of the builtins.
-_get, _len, _any, _vars = getattr, len, any, vars
-_set: type[set[str]] = set
+_get = getattr
 _gettrace, _getprofile, _realpath = sys.gettrace, sys.getprofile, os.path.realpath
-_BUILTINS = frozenset(f"builtins.{name}" for name in vars(builtins)) - REPLACED
 _HOME = os.path.dirname(__file__)
 
 
@@ -100,10 +74,9 @@ class Seal:
     """What was there when it was taken."""
 
     def __init__(self) -> None:
-        self._names: list[tuple[str, Mapping[str, Any], str, object]] = []
-        self._codes: list[tuple[str, Any, object, object]] = []
-        self._modules: list[tuple[str, Mapping[str, Any], frozenset[str]]] = []
-        self._classes: list[tuple[str, type, frozenset[str], object]] = []
+        self._judges = Bindings()
+        self._tests: dict[int, Bindings] = {}
+        """Of the tests' modules, by their ids."""
         self._hooks: list[tuple[str, Any, tuple[object, ...]]] = []
         self._items: list[tuple[Any, object]] = []
         self._early: list[str] = []
@@ -115,45 +88,16 @@ class Seal:
         for name in (*MODULES, *pluggy, *(f"{package}.{ours}" for ours in OURS)):
             module = sys.modules.get(name)
             if module is not None:
-                self._module(name, module)
-        self._module("builtins", builtins, deep=False)
+                self._judges.machinery(name, module)
+        own = vars(builtins)
+        self._judges.bindings("builtins", own, callables(own), own)
         for name, wanted in ELSEWHERE.items():
             space = vars(sys.modules[name])
-            self._bindings(name, space, [key for key in wanted if key in space], space)
+            self._judges.bindings(name, space, [key for key in wanted if key in space], space)
+        self._judges.close()
         self._tracers = (_gettrace(), _getprofile(), _tools())
 
     # ---------------------------------------------------------- what is there
-    def _module(self, name: str, module: types.ModuleType, *, deep: bool = True) -> None:
-        space = vars(module)
-        callables = [key for key, value in space.items() if isinstance(value, _KINDS)]
-        self._bindings(name, space, callables, space)
-        if not deep:
-            return
-        self._modules.append((name, space, frozenset(space)))
-        for key in callables:
-            value: Any = space[key]
-            if isinstance(value, type) and value.__module__ == name:
-                self._class(f"{name}.{key}", value, space)
-
-    def _class(self, name: str, kind: type, around: Mapping[str, Any]) -> None:
-        space: Any = vars(kind)
-        methods = [key for key, value in space.items() if _functions_of(value) is not None]
-        self._bindings(name, space, methods, around)
-        self._classes.append((name, kind, frozenset(space), kind.__mro__))
-
-    def _bindings(
-        self, name: str, space: Mapping[str, Any], keys: Iterable[str], around: Mapping[str, Any]
-    ) -> None:
-        """Take in what these names stand for, and the code of what was defined in the same module."""
-        for key in keys:
-            full, value = f"{name}.{key}", space[key]
-            if full in REPLACED:
-                continue
-            self._names.append((full, space, key, value))
-            for function in _functions_of(value) or ():
-                if function.__globals__ is around:
-                    self._codes.append((full, function, function.__code__, function.__defaults__))
-
     def watch_session(self, session: pytest.Session, drafted: Iterable[str]) -> None:
         """Take in the hooks and the tests too, once those are collected.
 
@@ -169,18 +113,18 @@ class Seal:
             functions = _functions(caller)
             self._hooks.append((name, caller, functions))
             self._early += [f"hook {name}" for function in functions if self._drafted(function)]
-        modules = {id(m): m for item in session.items if (m := getattr(item, "module", None)) is not None}
-        for module in modules.values():
+        for module in _modules_of(session.items).values():
             if _realpath(str(getattr(module, "__file__", ""))) not in files:
-                self._tests(module)
-        for item in session.items:
-            self._items.append((item, vars(item).get("_obj")))
+                names = self._tests[id(module)] = Bindings()
+                names.tests(module.__name__, module)
+                names.close()
+        self._items = [(item, vars(item).get("_obj")) for item in session.items]
 
-    def _tests(self, module: types.ModuleType) -> None:
-        # Test classes keep what their set-up makes: only what they had is compared, not what is new.
-        known = len(self._classes)
-        self._module(module.__name__, module)
-        del self._classes[known:]
+    def focus(self, items: Sequence[pytest.Item]) -> None:
+        """Forget the tests that are not among these, and the modules that hold none of them."""
+        chosen, modules = set(map(id, items)), _modules_of(items)
+        self._items = [(item, before) for item, before in self._items if id(item) in chosen]
+        self._tests = {key: names for key, names in self._tests.items() if key in modules}
 
     def _drafted(self, function: Any) -> bool:
         code = _get(_get(function, "__func__", function), "__code__", None)
@@ -192,23 +136,9 @@ class Seal:
     # ---------------------------------------------------------- what is not the same
     def broken(self) -> list[str]:
         """The names of what has changed since."""
-        found = list(self._early)
-        found += [full for full, space, key, value in self._names if space.get(key) is not value]
-        found += [
-            full
-            for full, function, code, defaults in self._codes
-            if function.__code__ is not code or function.__defaults__ is not defaults
-        ]
-        found += [
-            f"{name}.{key}"
-            for name, space, keys in self._modules
-            if _len(space) != _len(keys)
-            for key in _fresh(space, keys)
-            if f"builtins.{key}" in _BUILTINS
-        ]
-        found += [
-            f"{name}.{key}" for name, kind, keys, mro in self._classes for key in _added(kind, keys, mro)
-        ]
+        found = self._early + self._judges.changed()
+        for names in self._tests.values():
+            found += names.changed()
         found += [f"hook {name}" for name, caller, before in self._hooks if _functions(caller) != before]
         found += self._items_changed() + self._traced()
         return list(dict.fromkeys(found))
@@ -228,42 +158,18 @@ class Seal:
         return found if _tools() <= tools else [*found, "sys.monitoring"]
 
 
+def _modules_of(items: Iterable[pytest.Item]) -> dict[int, types.ModuleType]:
+    """The modules that hold these tests, by their ids."""
+    found = [getattr(item, "module", None) for item in items]
+    return {id(module): module for module in found if module is not None}
+
+
 def _ours(now: Any, before: object) -> bool:
     """Whether a tracer is the one that was there, or one of ours, which come and go."""
     if now is None or now is before:
         return True
     code = _get(_get(now, "__func__", now), "__code__", None)
     return _get(code, "co_filename", "").startswith(_HOME)
-
-
-def _added(kind: type, keys: frozenset[str], mro: object) -> list[str]:
-    """What a class has got since, as far as it can change what the class does."""
-    space = _vars(kind)
-    if kind.__mro__ is not mro:
-        return ["__mro__"]
-    if _len(space) == _len(keys):
-        return []
-    new = _fresh(space, keys) - ADDED
-    if kind.__module__ not in EXTENDED:
-        return list(new)
-    return [key for key in new if key[:2] == "__" or _any(key in _vars(base) for base in kind.__mro__[1:])]
-
-
-def _fresh(space: Mapping[str, Any], keys: frozenset[str]) -> set[str]:
-    names: set[str] = _set(space.keys())
-    return names - keys
-
-
-def _functions_of(value: Any) -> tuple[Any, ...] | None:
-    """The functions behind something that a class or a module holds, None for mere data."""
-    if isinstance(value, (staticmethod, classmethod)):
-        value = cast(Any, value).__func__
-    if isinstance(value, property):
-        parts = (value.fget, value.fset, value.fdel)
-        return tuple(part for part in parts if isinstance(part, types.FunctionType))
-    if isinstance(value, types.FunctionType):
-        return (value,)
-    return () if callable(value) or hasattr(value, "__get__") else None
 
 
 def _functions(caller: Any) -> tuple[object, ...]:

@@ -3,7 +3,8 @@
 It waits at one of two places. "bare": pytest and its plugins are there, nothing of the
 project is. "collected": the tests are collected, with the code as the user has it. An
 order makes it fork; the child goes on from where it waited. A single-use one goes on
-itself, for systems where a fork is not safe.
+itself, for systems where a fork is not safe. A child may be made ahead of its draft: it
+then does all that needs none, and waits for it.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ import sys
 import threading
 import traceback
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from .captured import renew
 from .confine import Policy
+from .draft import Awaited
 from .family import Family, watched
 from .order import Channel, Order, read_order
 from .overlay import Overlay
 from .reporter import Reporter
+from .resume import Haste, hush, rehouse
 from .swap import Index, apply, show
 
 MESSAGE_BYTES = 65536
+DESCRIPTORS = 5
+"""The most that come with a message: the order, the report, the output, and two for a draft to come."""
 
 
 class Zygote:
@@ -45,6 +51,8 @@ class Zygote:
         self._index: Index | None = None
         self._children: dict[int, Family] = {}
         self._base = ""
+        self._awaited: Awaited | None = None
+        self._haste: Haste | None = None
 
     # ---------------------------------------------------------- the two places
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -56,6 +64,8 @@ class Zygote:
                 # It is for the runs to come; this process only has ready what they take long to make.
                 self._reporter.confiner.prepare(Policy.read(self._order.policy))
             self._serve(_loaded())
+            self._take_draft()
+            self._haste = Haste()
         yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -66,6 +76,8 @@ class Zygote:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, None]:
         # As a wrapper it comes before a loop that the project brings along. Where something is
         # wrong, that is told best by a run of its own; this process ends as pytest ends it.
+        if self._haste is not None:
+            self._haste.end()
         if self._order.zygote == "collected" and session.items and not session.testsfailed:
             self._wait_collected(session)
         yield
@@ -75,10 +87,19 @@ class Zygote:
         self._serve({"ran": ran, "threads": threading.active_count() - 1, **_loaded()})
         if self._order.zygote:
             return
-        _rehouse(session.config, self._order.scratch)
-        self._swap()
+        rehouse(session.config, self._order.scratch)
         session.items = known
-        self._reporter.select(session)
+        # Doctests and made tests are collected from the code as the draft has it.
+        early = self._order.doctest is None and self._order.made is None
+        if early:
+            self._reporter.choose(session, session.items)
+        if self._awaited is not None and self._reporter.proof is not None:
+            self._reporter.proof.rehearse(self._reporter.channel)
+        self._take_draft()
+        self._swap()
+        if not early:
+            self._reporter.choose(session, session.items)
+        self._reporter.pytest_collection_finish(session)
 
     def _preload(self) -> None:
         """Import what the tests need besides the project: a run that loads the project anew has it then."""
@@ -92,6 +113,7 @@ class Zygote:
     def _settle(self, session: pytest.Session) -> bool:
         """Stop tracing, find what a swap will have to touch, and keep the memory as it is; True if the target ran."""
         watch = self._reporter.watch
+        hush(session.config)
         self._reporter.tracer.stop()
         if self._reporter.proof is not None:
             self._reporter.proof.prepare(session, self._order.scratch)
@@ -106,6 +128,13 @@ class Zygote:
         # A collection in a child would write to every page that it shares with this process.
         gc.freeze()
         return watch.everywhere
+
+    def _take_draft(self) -> None:
+        if self._awaited is None:
+            return
+        draft = self._awaited.take()
+        self._overlay.replace({**self._order.files_of_overlay(), draft.file: draft.text})
+        self._order = self._reporter.order = replace(self._order, swap=draft.swap)
 
     def _swap(self) -> None:
         swap = self._order.swap
@@ -134,7 +163,7 @@ class Zygote:
     def _receive(self) -> tuple[list[Any], list[int]]:
         if not select.select([self._control], [], [], 0)[0]:
             return [], []
-        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, DESCRIPTORS)
         if not data:
             # The parent has gone or does not want this process any more.
             for family in self._children.values():
@@ -181,7 +210,10 @@ class Zygote:
         os.close(output)
         if faulthandler.is_enabled():
             faulthandler.enable(2)
-        if rest:
+        if order.awaits:
+            self._awaited = Awaited(*rest)
+            self._reporter.kept += rest
+        elif rest:
             self._control = socket.socket(fileno=rest[0])
         self._order = order
         self._overlay.replace(order.files_of_overlay())
@@ -220,16 +252,3 @@ def _loaded() -> dict[str, object]:
         if isinstance(file, str) and name != "__main__" and not name.startswith(__name__.partition(".")[0]):
             found.append((name, file))
     return {"modules": found}
-
-
-def _rehouse(config: pytest.Config, scratch: str) -> None:
-    """Give a run that goes on from a loaded session temporary folders and a cache of its own."""
-    loaded: Any = config
-    place = importlib.import_module("pathlib").Path(scratch)
-    config.option.basetemp = str(place / "basetemp")
-    factory = getattr(loaded, "_tmp_path_factory", None)
-    if factory is not None:
-        factory._given_basetemp, factory._basetemp = place / "basetemp", None
-    cache: Any = getattr(loaded, "cache", None)
-    if cache is not None:
-        cache._cachedir = place / "cache"
