@@ -6,12 +6,12 @@ HERE := $(shell cd "$$(dirname '$(subst ','\'',$(strip $(MAKEFILE_LIST)))')" && 
 IN = cd "$(HERE)" &&
 VENV = .venv/bin/python
 
-.PHONY: demo test check venv venv-dev environments clean
+.PHONY: demo test check venv venv-dev environments editors clean
 
 demo: venv
 	@$(IN) $(VENV) -m flowmill demo
 
-test: venv-dev environments check
+test: venv-dev environments editors check
 	@$(IN) $(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: venv-dev
@@ -26,6 +26,10 @@ venv-dev:
 # Environments as users have them, for the runner's tests: plugins, and every Python that is here.
 environments: venv-dev
 	@$(IN) $(VENV) .ci/environments/make.py
+
+# The editors that are driven by tests; on a user's machine those that are there are taken.
+editors:
+	@$(IN) sh .ci/editors/install.sh
 
 clean:
 	@$(IN) rm -rf .venv .pytest_cache .ruff_cache

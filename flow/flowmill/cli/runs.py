@@ -8,14 +8,14 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from flowmill.cli.pipes import put
 from flowmill.errors import FlowmillError, UsageError
-from flowmill.events import Json
+from flowmill.events import Json, RunFinished
 from flowmill.journal import Journal, Recorded, RunRow, export
-from flowmill.report.story import story_of
 from flowmill.report.words import clock, prices_from
 
 RUN_HELP = "a run's id, the beginning of one, or `last`"
@@ -48,9 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="what one run did")
     show.add_argument("run", metavar="RUN", help=RUN_HELP)
     show.add_argument("--json", action="store_true", help="its events as JSON lines")
-    report = commands.add_parser("report", help="one run as a page")
-    report.add_argument("run", metavar="RUN", help=RUN_HELP)
+    report = commands.add_parser("report", help="one run as a page, or many in numbers")
+    report.add_argument("run", metavar="RUN", nargs="?", help=f"{RUN_HELP}; without it, all runs")
     report.add_argument("--html", metavar="OUT", type=Path, required=True, help="the page to write")
+    report.add_argument("--last", type=_count, metavar="N", help="of all runs the newest N")
+    report.add_argument(
+        "--since", type=_since, metavar="WHEN", help="of all runs those since 2026-01-31, or 12h, 7d, 4w ago"
+    )
     out = commands.add_parser("export", help="one run as a file, to send or to replay")
     out.add_argument("run", metavar="RUN", help=RUN_HELP)
     out.add_argument("out", metavar="OUT", type=Path, help="the .json file to write")
@@ -63,6 +67,20 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
+
+
+_UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _since(text: str) -> float:
+    """Seconds since 1970, of a day or of so long ago."""
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if number.isdecimal() and unit:
+        return time.time() - int(number) * unit
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, as 2026-01-31, and no time, as 7d") from None
 
 
 def _list(journal: Journal, options: argparse.Namespace) -> int:
@@ -104,16 +122,39 @@ def _show(journal: Journal, options: argparse.Namespace) -> int:
 
 
 def _report(journal: Journal, options: argparse.Namespace) -> int:
-    recorded = journal.recorded(options.run)
-    row, story = recorded.run, story_of(list(recorded.records))
-    page = importlib.import_module("flowmill.report.page")
-    text: str = page.render(story, _facts(recorded), prices_from(row.options), Path(row.project))
+    if options.run is not None and (options.last is not None or options.since is not None):
+        raise UsageError("--last and --since choose among all runs; leave RUN out, or leave them out")
+    text = (
+        _one_page(journal.recorded(options.run)) if options.run is not None else _all_page(journal, options)
+    )
     try:
         options.html.write_text(text, "utf-8")
     except OSError as error:
         raise UsageError(f"{options.html} cannot be written: {error.strerror}; name another file") from error
     put(sys.stdout, f"{options.html}\n")
     return 0
+
+
+def _one_page(recorded: Recorded) -> str:
+    row, page = recorded.run, importlib.import_module("flowmill.report.page")
+    prices, project = prices_from(row.options), Path(row.project)
+    return cast(str, page.render(list(recorded.records), _facts(recorded), prices, project))
+
+
+def _all_page(journal: Journal, options: argparse.Namespace) -> str:
+    rows = journal.runs(options.last)
+    rows = [row for row in rows if options.since is None or row.started >= options.since]
+    if not rows:
+        raise UsageError("there are no such runs; `flowmill runs list` shows those that are kept")
+    many = importlib.import_module("flowmill.report.many")
+    return cast(str, many.render(rows, cells, partial(_was_idle, journal)))
+
+
+def _was_idle(journal: Journal, row: RunRow) -> bool:
+    """Whether there was nothing to mend: the tests ran before, and none failed."""
+    ends = [r.event for r in journal.recorded(row.id).records if isinstance(r.event, RunFinished)]
+    before = ends[-1].evidence.before if ends else {}
+    return bool(before) and set(before) <= {"passed", "skipped"}
 
 
 def _facts(recorded: Recorded) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""One run as one self-contained page: no script, no font and no address outside it."""
+"""One run as one self-contained page: no font, no image and no address outside it.
+
+The page tells the whole story without a script. With one, the part of `assets/report.js`
+that editors show too takes its place, from the same events.
+"""
 
 from __future__ import annotations
 
@@ -15,80 +19,128 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from flowmill.events import TestReported
+from flowmill.events import Json, Record, TestReported
+from flowmill.report import bundle
+from flowmill.report.axis import bars, drawing, unfinished
 from flowmill.report.diffs import DiffLine, Side, diff_lines, side_text
-from flowmill.report.story import BASELINE, DraftStory, Story
+from flowmill.report.story import BASELINE, DraftStory, Story, story_of
 from flowmill.report.words import (
     OUTCOME_WORDS,
+    PROOF,
     Prices,
     clean,
     clock,
-    counts,
+    cost_words,
     draft_words,
     held_back,
+    plural,
     score_words,
-    seconds_words,
     target_words,
-    usage_words,
     verdict,
 )
 
 GLYPHS = {"passed": "✓", "failed": "✗", "error": "E", "timeout": "T", "crashed": "C", "skipped": "s"}
-AXIS = 640.0
-LABEL = 150.0
-ROW = 22
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar of the time axis, in the drawing's units."""
-
-    label: str
-    kind: str
-    x: float
-    width: float
-    y: int
-    words: str
+FEW, MOST = 30, 200
+"""Of more tests than FEW only those that failed somewhere have a row, MOST of them."""
 
 
 def render(
-    story: Story, facts: Mapping[str, str], prices: Prices | None = None, base: Path | None = None
+    records: list[Record],
+    facts: Mapping[str, str],
+    prices: Prices | None = None,
+    base: Path | None = None,
 ) -> str:
-    """The page, as text. `facts` go into the table at its head, paths are shown from `base`."""
-    bars = _bars(story)
-    end = story.finished
-    return _template().render(
+    """The page, as text. `facts` stand at its end, paths are shown from `base`."""
+    story = story_of(records)
+    found = bars(story)
+    target = target_words(story, base)
+    return template("run.html.j2").render(
         story=story,
-        end=end,
         facts=facts,
-        target=target_words(story, base),
+        target=target,
         mode=story.started.mode if story.started else "run",
         verdict=verdict(story),
         held_back=held_back(story),
-        before=counts(end.evidence.before) if end and end.evidence.before else "",
-        after=counts(end.evidence.after) if end and end.evidence.after else "",
-        seconds=seconds_words(end) if end else clock(story.now),
-        usage=usage_words(end.calls, end.tokens, prices) if end else "",
         result=diff_html(story.diff),
-        bars=bars,
-        ticks=_ticks(story.now),
-        axis=AXIS,
-        label=LABEL,
-        height=(bars[-1].y + ROW if bars else 0) + ROW,
+        evidence=_evidence(story),
+        cost=cost_words(story, prices),
+        shown=_shown(story),
+        places={test: place for place, test in enumerate(story.columns)},
+        bars=found,
+        axis=drawing(found, story.now),
+        unfinished=unfinished(story),
+        links=_links(story),
+        proof=PROOF,
+        policy=bundle.policy(scripts=True),
+        style=bundle.style(),
+        script=bundle.script(),
+        data=bundle.data({"events": bundle.slim(records), "options": _options(target, facts, prices)}),
     )
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
+def _options(target: str, facts: Mapping[str, str], prices: Prices | None) -> dict[str, Json]:
+    """What the script is told besides the events."""
+    dollars: Json = None
+    if prices is not None:
+        dollars = {"prompt": prices.prompt, "cached": prices.cached, "completion": prices.completion}
+    return {"target": target, "facts": dict(facts), "prices": dollars}
+
+
+def _links(story: Story) -> list[tuple[str, str]]:
+    """The parts that the page has, as `id, name`."""
+    drafts = bool(story.rows or unfinished(story))
+    found = [("change", "The change", True), ("evidence", "Evidence", story.finished is not None)]
+    found += [("cost", "Cost", True), ("matrix", "Drafts and tests", bool(story.rows))]
+    found += [("time", "Time", bool(bars(story))), ("drafts", "Each draft", drafts)]
+    found += [("notes", "Notes", bool(story.notes))]
+    return [(name, words) for name, words, there in found if there]
+
+
+def _evidence(story: Story) -> list[tuple[str, Mapping[str, int]]]:
+    """The columns of the evidence: before, after, held back; those with a test in them."""
+    end = story.finished
+    if end is None:
+        return []
+    columns = (
+        ("before", end.evidence.before),
+        ("after", end.evidence.after),
+        ("never shown to the model", end.evidence.held_back),
+    )
+    return [(name, tally) for name, tally in columns if tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The tests that have a row each, those that failed nowhere, and how many more there are."""
+
+    rows: list[str]
+    fine: list[str]
+    left: int
+
+
+def _shown(story: Story) -> Shown:
+    columns = story.columns
+    if len(columns) <= FEW:
+        return Shown(columns, [], 0)
+    bad = {fault.id for row in story.rows for fault in row.faults}
+    rows = [test for test in columns if test in bad]
+    return Shown(rows[:MOST], [test for test in columns if test not in bad], max(0, len(rows) - MOST))
+
+
+# ------------------------------------------------------------------ the template
+@lru_cache(maxsize=4)
+def template(name: str) -> Template:
+    """One of this package's pages, with our filters; what is not marked as markup is escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters: dict[str, Any] = {"clean": clean, "diff": _draft_diff, "cell": _cell, "score": score_words}
-    filters |= {"origin": draft_words, "name": _test_name}
+    filters: dict[str, Any] = {"clean": clean, "clock": clock, "diff": _draft_diff, "cell": _cell}
+    filters |= {"score": score_words, "origin": draft_words, "name": _test_name, "plural": plural}
+    filters |= {"ended": _ended, "about": _about}
     names: dict[str, Any] = {"glyphs": GLYPHS, "words": OUTCOME_WORDS, "baseline": BASELINE}
     cast(dict[str, Any], environment.filters).update(filters)
     environment.globals |= names
-    return environment.from_string(files("flowmill.report").joinpath("run.html.j2").read_text("utf-8"))
+    return environment.from_string(files("flowmill.report").joinpath(name).read_text("utf-8"))
 
 
 def _draft_diff(draft: DraftStory) -> Markup:
@@ -99,9 +151,19 @@ def _cell(draft: DraftStory, test_id: str) -> TestReported | None:
     return draft.results.get(test_id)
 
 
+def _about(story: Story, draft: DraftStory) -> list[str]:
+    """The notes that are about that draft: why it is not run, or could not be confirmed."""
+    return [note.text for note in story.notes if note.text.startswith(f"draft {draft.number} ")]
+
+
 def _test_name(test_id: str) -> str:
     """A node id without its folders: the whole of it is in the cell's title."""
     return test_id.rpartition("/")[2]
+
+
+def _ended(evidence: list[tuple[str, Mapping[str, int]]], outcome: str) -> bool:
+    """Whether any test ended so."""
+    return any(tally.get(outcome) for _, tally in evidence)
 
 
 # ------------------------------------------------------------------ diffs
@@ -132,36 +194,3 @@ def _highlighted(code: str) -> list[Markup]:
     html = highlight(code, lexer, formatter)
     lines = [Markup(line) for line in html.split("\n")]
     return lines + [Markup()] * (code.count("\n") + 1 - len(lines))
-
-
-# ------------------------------------------------------------------ the time axis
-def _bars(story: Story) -> list[Bar]:
-    spans = [(s.name, "stage", s.started, story.now if s.ended is None else s.ended) for s in story.stages]
-    for draft in story.rows:
-        if draft.number == BASELINE:
-            continue
-        written = draft.last if draft.made_at is None else draft.made_at
-        name = f"draft {draft.number}"
-        spans.append((name, "model" if draft.pieces else "made", draft.first, written))
-        if draft.results:
-            spans.append((f"{name}, tests", "tests", written, draft.last))
-    scale = AXIS / max(story.now, 0.001)
-    return [
-        Bar(
-            clean(name),
-            kind,
-            LABEL + start * scale,
-            max(2.0, (end - start) * scale),
-            place * ROW,
-            f"{clean(name)}: from {clock(start)} to {clock(end)}",
-        )
-        for place, (name, kind, start, end) in enumerate(sorted(spans, key=lambda span: span[2]))
-    ]
-
-
-def _ticks(seconds: float) -> list[tuple[float, str]]:
-    """About six round moments on the axis."""
-    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
-    step = next((s for s in steps if seconds / s <= 6), 7200.0)
-    count = int(seconds / step) + 1
-    return [(LABEL + i * step * AXIS / max(seconds, 0.001), f"{i * step:g} s") for i in range(count)]

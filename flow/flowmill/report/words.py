@@ -244,6 +244,18 @@ def usage_words(calls: int, usage: Usage, prices: Prices | None) -> str:
     return f"{words} · ${prices.cost(usage):.4f}" if prices else words
 
 
+def cost_words(story: Story, prices: Prices | None) -> list[tuple[str, str]]:
+    """What the run cost, as pairs of a name and its words."""
+    end = story.finished
+    if end is None:
+        return [("Time", clock(story.now))]
+    usage = end.tokens
+    cached = f" ({percent(usage.cached, usage.prompt)} cached)" if usage.prompt and usage.cached else ""
+    tokens = f"{usage.prompt:,} in{cached}, {usage.completion:,} out"
+    found = [("Time", seconds_words(end)), ("Model calls", f"{end.calls:,}"), ("Tokens", tokens)]
+    return [*found, ("Price", f"${prices.cost(usage):.4f}")] if prices else found
+
+
 def seconds_words(end: RunFinished) -> str:
     """`18.2 s: model 12.0, tests 5.1, the rest 1.1`."""
     s = end.seconds

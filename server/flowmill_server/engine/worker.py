@@ -53,11 +53,13 @@ class Worker:
 
     def take(self, request: Request) -> None:
         if isinstance(request, StartRun):
-            self._runs[request.run] = asyncio.create_task(self._run(request))
+            self._runs[request.run] = task = asyncio.create_task(self._run(request))
+            task.add_done_callback(lambda _: self._never_begun(request.run))
         elif isinstance(request, CancelRun):
             self._cancel(request.run)
         elif isinstance(request, FindAffected):
-            self._finding[request.number] = asyncio.create_task(self._find(request))
+            self._finding[request.number] = task = asyncio.create_task(self._find(request))
+            task.add_done_callback(lambda _: self._finding.pop(request.number, None))
         elif task := self._finding.get(request.number):
             task.cancel()
 
@@ -81,9 +83,15 @@ class Worker:
     def _cancel(self, name: str) -> None:
         run, task = self._open.get(name), self._runs.get(name)
         if run is not None:
-            run.cancel()
+            # Its task may be waiting for its first step, and would end there without a word.
+            asyncio.get_running_loop().call_soon(run.cancel)
         elif task is not None:
             task.cancel()
+
+    def _never_begun(self, name: str) -> None:
+        """A task that is cancelled before its first step does not even get to its `finally`."""
+        if self._runs.pop(name, None) is not None:
+            self._send(Ended(name, problem="cancelled", code=130))
 
     # -------------------------------------------------------------- runs
     async def _run(self, start: StartRun) -> None:
@@ -134,7 +142,6 @@ class Worker:
             logger.exception("looking for affected tests broke")
             answer = Affected(request.number, None, f"internal error: {type(error).__name__}: {error}")
         finally:
-            self._finding.pop(request.number, None)
             self._send(answer)
 
     async def _found(self, request: FindAffected) -> Affected:

@@ -22,6 +22,8 @@ ANSWER_SECONDS = 300.0
 BLOCKING = frozenset({"Neovim"})
 """Clients that ask in a prompt which takes the keys that the user is typing: they get the line alone."""
 
+STOPPED = "stopped"
+"""How a run's note begins that names the limit which ended it."""
 NAMED = 2
 """Failing tests that the line names."""
 
@@ -66,7 +68,8 @@ class Messages(Hearer):
 
     async def _offer(self, job: Job, line: Line) -> None:
         state = job.state
-        actions = [types.MessageActionItem(button) for button in line.buttons]
+        can = self._client.apply_edit
+        actions = [types.MessageActionItem(button) for button in line.buttons if can or button != ACCEPT]
         params = types.ShowMessageRequestParams(MESSAGE_TYPES[line.level], line.text, actions)
         answer = await self._client.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params, seconds=ANSWER_SECONDS)
         chosen = getattr(answer, "title", None)
@@ -97,9 +100,19 @@ def ending(job: Job) -> Line:
             f"flow: {job.name} is not verified: {_doubt(job, passing)}", "warning", (SHOW_DIFF, SHOW_LOG)
         )
     if end is None or end.status == "unchanged":
-        return Line(f"flow: {job.name}: {end_line(job)}; nothing was changed", "info", (SHOW_LOG,))
-    text = f"flow: {job.name} is not solved: at best {passing}{_missing(job)}; nothing was changed"
+        return Line(
+            f"flow: {job.name}: {end_line(job)}; nothing was changed{_limit(job)}", "info", (SHOW_LOG,)
+        )
+    text = (
+        f"flow: {job.name} is not solved: at best {passing}{_missing(job)}; nothing was changed{_limit(job)}"
+    )
     return Line(text, "warning", (SHOW_LOG,))
+
+
+def _limit(job: Job) -> str:
+    """The limit that ended the run, and the setting that moves it."""
+    ends = [note.text for note in job.story.notes if note.text.startswith(STOPPED)]
+    return f": {for_editor(clean(ends[-1].partition(': ')[2]))}" if ends else ""
 
 
 def _doubt(job: Job, passing: str) -> str:

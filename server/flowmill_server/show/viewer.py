@@ -34,7 +34,9 @@ class Viewer(Hearer):
         self._client.log(WRITERS[name](job))
 
     async def _open(self, uri: str) -> bool:
-        params = types.ShowDocumentParams(uri, external=False, take_focus=False)
+        # A client that takes the selection for granted never answers without one.
+        top = types.Range(types.Position(0, 0), types.Position(0, 0))
+        params = types.ShowDocumentParams(uri, external=False, take_focus=False, selection=top)
         answer = await self._client.ask(types.WINDOW_SHOW_DOCUMENT, params, seconds=SHOW_SECONDS)
         return bool(getattr(answer, "success", False))
 
