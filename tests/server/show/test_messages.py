@@ -105,7 +105,7 @@ class Bench:
 async def test_how_it_came_out_and_the_next_steps(
     tale: RunTale, state: State, text: str, buttons: tuple[str, ...]
 ) -> None:
-    bench = Bench("message_actions")
+    bench = Bench("message_actions", "apply_edit")
     await bench.run(tale, state)
     assert bench.asked == [(text, buttons)]
     assert bench.paper.messages == []
@@ -128,7 +128,7 @@ async def test_a_run_that_broke_off_says_why_and_the_way_out() -> None:
 
 @pytest.mark.parametrize("origin", ["auto", "check", "request"])
 async def test_runs_that_the_user_did_not_start_end_in_silence(origin: Origin) -> None:
-    bench = Bench("message_actions")
+    bench = Bench("message_actions", "apply_edit")
     await bench.run(repaired(), "ready", origin)
     assert bench.paper.told == []
     assert bench.paper.asked == []
@@ -142,14 +142,14 @@ async def test_a_run_that_was_stopped_ends_in_silence(state: State) -> None:
 
 
 async def test_a_plugin_that_speaks_for_itself_turns_them_off() -> None:
-    bench = Bench("message_actions", flow={"messages": False})
+    bench = Bench("message_actions", "apply_edit", flow={"messages": False})
     await bench.run(repaired(), "ready")
     assert bench.asked == []
     assert bench.paper.messages == []
 
 
 async def test_a_client_whose_question_takes_the_keyboard_gets_the_line_alone() -> None:
-    bench = Bench("message_actions", name="Neovim")
+    bench = Bench("message_actions", "apply_edit", name="Neovim")
     await bench.run(repaired(), "ready")
     assert bench.asked == []
     assert bench.paper.messages == ["flow: chunked is verified: 4/4 tests pass"]
@@ -159,21 +159,21 @@ async def test_a_client_whose_question_takes_the_keyboard_gets_the_line_alone() 
     ("button", "deeds"), [("Accept", ["accept"]), ("Discard", ["discard"]), ("Other", [])]
 )
 async def test_the_buttons_do_what_they_say(button: str, deeds: list[str]) -> None:
-    bench = Bench("message_actions")
+    bench = Bench("message_actions", "apply_edit")
     bench.paper.answers[ASK] = types.MessageActionItem(button)
     await bench.run(repaired(), "ready")
     assert [name for name, _ in bench.hand.deeds] == deeds
 
 
 async def test_the_diff_is_shown_by_its_button() -> None:
-    bench = Bench("message_actions")
+    bench = Bench("message_actions", "apply_edit")
     bench.paper.answers[ASK] = types.MessageActionItem("Show diff")
     job = await bench.run(repaired(), "ready")
     assert bench.paper.logged == [job.story.diff]
 
 
 async def test_an_answer_that_comes_when_the_run_moved_on_does_nothing() -> None:
-    bench = Bench("message_actions")
+    bench = Bench("message_actions", "apply_edit")
     bench.paper.answers[ASK] = NEVER
     job = await bench.run(repaired(), "ready")
     bench.runs.move(job, "discarded")
