@@ -8,7 +8,7 @@ from pathlib import Path
 
 from doubles.command import KEY, Scripted
 from doubles.openai_server import Reply, error
-from doubles.projects import GOOD, HALF, calc
+from doubles.projects import GOOD, HALF, HALF_BODY, calc
 
 GENERATE = ("generate", "calc.py::add", "--apply", "--max-calls", "4")
 
@@ -115,5 +115,5 @@ async def test_a_server_that_dies_leaves_the_best_draft_on_show(tmp_path: Path, 
         ended = await running.end()
     assert (ended.code, ended.changed) == (4, ())
     assert (ended.finished["status"], ended.finished["best"]) == ("improved", 1)
-    assert "abs(a) + abs(b)" in ended.finished["diff"]
+    assert HALF_BODY in ended.finished["diff"]
     assert f"no server answers at {flowmill.base_url}" in ended.err

@@ -13,7 +13,7 @@ import pytest
 
 from doubles.command import Ended, Running, Scripted
 from doubles.openai_server import Reply
-from doubles.projects import GOOD, HALF, calc
+from doubles.projects import GOOD, HALF, HALF_BODY, calc
 
 GENERATE = ("generate", "calc.py::add", "--apply", "--json")
 SECONDS = 10.0
@@ -143,7 +143,7 @@ async def test_the_best_draft_so_far_is_shown(tmp_path: Path, scripted: Scripted
     async with flowmill.start(*GENERATE[:-1], "--allow-unverified") as running:
         await running.until_line("draft 1 (model): 3/4 tests pass, best so far")
         ended = await interrupted(running)
-    assert "-    raise NotImplementedError\n+    return abs(a) + abs(b)\n" in ended.out
+    assert f"-    raise NotImplementedError\n+    {HALF_BODY}\n" in ended.out
     assert "Cancelled: the best draft so far is number 1; 3/4 tests pass with it." in ended.out
     assert ended.out.endswith("Nothing written.\n")
 

@@ -33,12 +33,25 @@ async def test_repair_in_words(tmp_path: Path, scripted: Scripted) -> None:
     """Better is not verified: what it got to is shown, and nothing is written."""
     calc(tmp_path, calc_py=BROKEN)
     flowmill = await scripted(add_answer("return abs(a) + abs(b)"))
-    ended = await flowmill.run("repair", "calc.py::add", "--max-calls", "1", "--apply")
+    ended = await flowmill.run(
+        "repair", "calc.py::add", "--strategy", "sample", "--max-calls", "1", "--apply"
+    )
     assert (ended.code, ended.err, ended.changed) == (1, "", ())
     assert "as it is: 1 passed, 3 failed; first fault: test_calc.py::" in ended.out
     assert "-    return a - b\n+    return abs(a) + abs(b)\n" in ended.out
     assert "Better, but not verified: 3 of 4 tests pass; before, 1 did." in ended.out
     assert "Nothing written" in ended.out
+
+
+async def test_a_slip_is_mended_while_the_model_is_silent(tmp_path: Path, scripted: Scripted) -> None:
+    calc(tmp_path, calc_py=BROKEN)
+    flowmill = await scripted(Reply(("```python\n",), ending="stall"))
+    ended = await flowmill.run("repair", "calc.py::add", "--max-seconds", "60", "--apply", "--json")
+    assert (ended.code, ended.changed) == (0, ("calc.py",)), ended.notes
+    assert flowmill.read("calc.py").decode() == WORKING
+    (best,) = ended.of("draft", draft=ended.finished["best"])
+    assert best["origin"] == "mutation"
+    assert "tried without the model" in ended.notes
 
 
 async def test_a_fault_that_stops_the_import_is_mended(tmp_path: Path, scripted: Scripted) -> None:

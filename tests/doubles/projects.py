@@ -60,8 +60,9 @@ def add_answer(body: str = "return a + b") -> str:
 
 GOOD = add_answer()
 WRONG = add_answer("return a - b")
-HALF = add_answer("return abs(a) + abs(b)")
-"""Passes all but one of the tests."""
+HALF_BODY = "return {-1: 0, 0: 0, 1: 3}.get(a, 7)"
+HALF = add_answer(HALF_BODY)
+"""Passes all but one of the tests, and no small change of it passes them all."""
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from doubles.buffers import Buffer
 from doubles.editor import Editor
-from doubles.openai_server import FakeOpenAI
+from doubles.openai_server import FakeOpenAI, Reply
+from doubles.projects import GOOD
 
 ModelOf: TypeAlias = "Callable[..., Awaitable[FakeOpenAI]]"
 EditorOf: TypeAlias = "Callable[..., Awaitable[Editor]]"
@@ -44,3 +46,35 @@ async def finished(editor: Editor, number: int = 1) -> Event:
         lambda: events(editor, "run.finished")[number - 1 :], f"the end of run {number}", SECONDS
     )
     return found[0]
+
+
+async def begin(editor: Editor, buffer: Buffer, qualname: str = "add", mode: str = "generate") -> str:
+    """The id of a run that was just asked for."""
+    answer: dict[str, str] = await editor.command(f"flow.{mode}", {"uri": buffer.uri, "qualname": qualname})
+    return answer["run"]
+
+
+async def state(editor: Editor, run: str) -> str:
+    """Where the run stands, as `flow.runs` says."""
+    rows: list[dict[str, str]] = await editor.command("flow.runs")
+    return next(row["state"] for row in rows if row["run"] == run)
+
+
+async def settled(editor: Editor, run: str) -> str:
+    """The same once the run is over."""
+    await until(editor, "run.finished", run=run)
+    while (found := await state(editor, run)) == "working":  # It tells its end before it has tidied up.
+        pass
+    return found
+
+
+async def told(editor: Editor, text: str) -> str:
+    """The first popup with this text."""
+    return await editor.until(
+        lambda: next((line for line in popups(editor) if text in line), ""), text, SECONDS
+    )
+
+
+def gated(gate: asyncio.Event, answer: str = GOOD) -> Reply:
+    """An answer of which the first words come, and the rest when the gate is opened."""
+    return Reply((answer[:24], answer[24:]), gate=gate)

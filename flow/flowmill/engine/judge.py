@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,10 @@ from flowmill.engine.verdict import Suite, Verdict, counted, passed
 from flowmill.events import DraftMade, DraftScored, TestReported, TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.protocols import Runner
-from flowmill.shapes import Candidate, Collected, RunEnd, TestLimits, TestOrder, TestRef, TestResult
+from flowmill.shapes import Candidate, Collected, Draft, RunEnd, TestLimits, TestOrder, TestRef, TestResult
 from flowmill.source.diff import function_diff
 from flowmill.source.functions import Function, find_functions
-from flowmill.source.splice import SpliceError, splice_noted
+from flowmill.source.splice import SpliceError, draft_of, splice_noted
 from flowmill.source.text import SourceFile
 
 WAYS = {
@@ -42,6 +42,16 @@ class Site:
     test_sources: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A draft that all tests were run on and nobody has been told of; its verdict has no number yet."""
+
+    draft: Draft
+    verdict: Verdict
+    function: Function
+    end: RunEnd
+
+
 class Judge:
     """Judges one candidate at a time for a board."""
 
@@ -54,6 +64,8 @@ class Judge:
         self._meter = meter
         self._emitter = emitter
         self._test_seconds = test_seconds
+        self.together = False
+        """Whether all selected tests are to be run, also those that say nothing of the function."""
         self._way = ("", "")
         self._told: set[str] = set()
         self._seen = {_form(site.file, site.function): 0}
@@ -87,6 +99,68 @@ class Judge:
         verdict = Verdict(number, candidate, function.source, data, diff, {}, complete=False)
         verdict = await self._tried(verdict, function, made)
         self._put(verdict)
+
+    async def probe(
+        self,
+        data: bytes,
+        only: frozenset[str],
+        test_seconds: float,
+        enough: Callable[[TestResult], bool] = lambda _: False,
+    ) -> dict[str, TestResult]:
+        """Outcomes of these tests with `data` in the file's place, up to one that is `enough`; not reported."""
+        limits = TestLimits(max(5.0, self._meter.remaining), test_seconds, timeouts=1)
+        order = self._order(self._board.suite, data, None, only)
+        results, _ = await self._collect(replace(order, doctest=None, limits=limits), None, enough)
+        return results
+
+    async def try_all(self, draft: Draft, test_seconds: float) -> Tried | None:
+        """A draft's verdict without telling it; None if it cannot stand there, or its run is in doubt."""
+        site = self._site
+        try:
+            data = splice_noted(site.file, site.function, draft).data
+            function = _same(site, SourceFile.from_bytes(site.file.path, data))
+        except (SpliceError, ValueError):
+            return None
+        order = self._order(self._board.suite, data, None, None)
+        limits = replace(order.limits, test_seconds=max(test_seconds, order.limits.test_seconds), timeouts=1)
+        results, end = await self._collect(replace(order, limits=limits), None)
+        diff = function_diff(site.file, data, site.root)
+        complete = end is not None and end.problem is None
+        verdict = Verdict(-1, Candidate(-1, draft), function.source, data, diff, results, complete)
+        return None if end is None or end.doubt else Tried(draft, verdict, function, end)
+
+    def trusts(self, tried: Tried) -> bool:
+        """Whether the gate lets it through."""
+        return not self._refused(tried.verdict, tried.function)
+
+    def tell(self, candidate: Candidate, tried: Tried) -> None:
+        """Put a draft on the board that was tried before, as if it were judged now."""
+        number, verdict = candidate.number, tried.verdict
+        self._seen.setdefault(_form(self.place_of(verdict)[0], tried.function), number)
+        for note in candidate.notes:
+            self._emitter.note(f"draft {number}: {note}")
+        self._emitter.emit(DraftMade(number, candidate.origin, candidate.parent, verdict.code, verdict.diff))
+        for result in verdict.results.values():
+            self._emitter.emit(report(number, result))
+        self._tell_path(number, tried.end)
+        told = replace(verdict, number=number, candidate=candidate)
+        self._board.add(told)
+        self._scored(told)
+
+    def place_of(self, verdict: Verdict) -> tuple[SourceFile, Function]:
+        """The verdict's file and the target in it."""
+        if verdict.data == self._site.file.data:
+            return self._site.file, self._site.function
+        file = SourceFile.from_bytes(self._site.file.path, verdict.data)
+        return file, _same(self._site, file)
+
+    @property
+    def root(self) -> Path:
+        return self._site.root
+
+    @property
+    def draft_as_it_stands(self) -> Draft:
+        return draft_of(self._site.function)
 
     def _unusable(self, number: int, why: str) -> None:
         self._emitter.note(f"draft {number} is not run: {why}")
@@ -151,7 +225,7 @@ class Judge:
         return await self._collect(order, None if again else number)
 
     async def _collect(
-        self, order: TestOrder, number: int | None
+        self, order: TestOrder, number: int | None, enough: Callable[[TestResult], bool] = lambda _: False
     ) -> tuple[dict[str, TestResult], RunEnd | None]:
         results: dict[str, TestResult] = {}
         end: RunEnd | None = None
@@ -164,6 +238,8 @@ class Judge:
                         results[message.id] = message
                         if number is not None:
                             self._emitter.emit(report(number, message))
+                        if enough(message):
+                            break
                     else:
                         end = message
         return results, end
@@ -195,7 +271,8 @@ class Judge:
         return await self._collect(order, None)
 
     def _order(self, suite: Suite, data: bytes, made: str | None, only: frozenset[str] | None) -> TestOrder:
-        counting = [t.id for t in suite.tests if t.id in suite.counting and (only is None or t.id in only)]
+        wanted = [t.id for t in suite.tests if t.id in suite.counting or self._joins(t)]
+        counting = [i for i in wanted if only is None or i in only]
         files = tuple(dict.fromkeys(i.split("::", 1)[0] for i in counting))
         return TestOrder(
             overlay={**self._site.buffers, self._site.file.path: data},
@@ -205,6 +282,10 @@ class Judge:
             made=made,
             limits=self._limits(suite),
         )
+
+    def _joins(self, test: TestRef) -> bool:
+        """Whether a test is run though it does not count, because others need it before them."""
+        return self.together and test.trust == "project"
 
     def _limits(self, suite: Suite) -> TestLimits:
         """No draft gets more time a test than ten times what the test took before, nor less than two seconds."""
@@ -217,6 +298,9 @@ class Judge:
     def _put(self, verdict: Verdict) -> None:
         news = self._board.add(verdict)
         self._meter.answer_was(new=news)
+        self._scored(verdict)
+
+    def _scored(self, verdict: Verdict) -> None:
         ids = counted(verdict, self._board.suite)
         good = passed(verdict, self._board.suite, ids)
         failed = sum(r.outcome not in ("passed", "skipped") for i, r in verdict.results.items() if i in ids)

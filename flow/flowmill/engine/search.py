@@ -16,8 +16,9 @@ from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.release import release
 from flowmill.engine.verdict import Verdict
 from flowmill.mutation.base import near_miss
-from flowmill.mutation.campaign import Campaign, Mutant
+from flowmill.mutation.campaign import Campaign
 from flowmill.mutation.lanes import Lanes
+from flowmill.mutation.mutant import Mutant
 from flowmill.project.selection import Tier
 from flowmill.shapes import Candidate, Draft, StrategyName
 from flowmill.strategies import STRATEGIES
@@ -26,7 +27,7 @@ from flowmill.strategies import STRATEGIES
 class Search:
     """One search on one board. `confirmed` is the draft that held when it was run again, or None.
 
-    Up to `lanes` drafts are judged at once; where the strategy has it, mutations take the lanes that are free.
+    Up to `lanes` drafts are judged at once; where the strategy has it, mutations take what lanes are free.
     """
 
     def __init__(
@@ -58,9 +59,7 @@ class Search:
         """Judge the given drafts first. Raises `ModelError` if the model fails; the board keeps what was found until then."""
         producer = asyncio.create_task(self._produce(strategy, given))
         if STRATEGIES[strategy].mutates and self._meter.budget.calls:
-            self._campaign = Campaign(
-                self._judge, self._board, self._lanes, self._meter, self._desk.task.rejected
-            )
+            self._campaign = Campaign(self._judge, self._board, self._lanes, self._meter, self._desk.task)
         try:
             with self._emitter.stage("drafts"):
                 found = await self._judge_all()
@@ -86,7 +85,7 @@ class Search:
         """True if the search is over before its sources are: nothing more is wanted of them."""
         self._getting = asyncio.create_task(self._queue.get())
         if self._campaign is not None and self._desk.task.mode == "repair":
-            await self._mutate(self._board.baseline, self._judge.draft_as_it_stands)
+            self._mutate(self._board.baseline, self._judge.draft_as_it_stands)
         while self._getting or self._judging or self._hearing:
             done = await self._first_of()
             if self._getting in done:
@@ -102,6 +101,8 @@ class Search:
 
     def _start(self, candidate: Candidate | None) -> None:
         self._getting = None
+        if candidate is None and self._campaign is not None:
+            self._campaign.alone()
         if candidate is not None:
             self._judging.add(asyncio.create_task(self._judge_one(candidate)))
             self._getting = asyncio.create_task(self._queue.get())
@@ -135,13 +136,13 @@ class Search:
         self._board.arrived()
         best = self._board.best
         if best.candidate is not None and best.candidate.origin == "model" and near_miss(best, self._board):
-            await self._mutate(best, best.candidate.draft)
+            self._mutate(best, best.candidate.draft)
         return False
 
-    async def _mutate(self, verdict: Verdict, draft: Draft) -> None:
+    def _mutate(self, verdict: Verdict, draft: Draft) -> None:
         """Have this body mutated beside the model's work, unless it is already."""
         if self._campaign is not None:
-            await self._campaign.add(verdict, draft)
+            self._campaign.add(verdict, draft)
             self._hearing = self._hearing or asyncio.create_task(self._campaign.news())
 
     async def _heard(self, mutant: Mutant | None) -> bool:

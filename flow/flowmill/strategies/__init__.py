@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from flowmill.engine.desk import Desk
 from flowmill.protocols import CandidateSource
@@ -12,9 +13,18 @@ from flowmill.strategies.direct import Direct
 from flowmill.strategies.flow import Flow
 from flowmill.strategies.sample import Sample
 
-STRATEGIES: Mapping[StrategyName, Callable[[Desk], CandidateSource]] = {
-    "flow": Flow,
-    "direct": Direct,
-    "sample": Sample,
-    "alphacodium": AlphaCodium,
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way to search. `mutates` says whether mutations are tried beside it: the yardsticks stay pure."""
+
+    source: Callable[[Desk], CandidateSource]
+    mutates: bool = False
+
+
+STRATEGIES: Mapping[StrategyName, Strategy] = {
+    "flow": Strategy(Flow, mutates=True),
+    "direct": Strategy(Direct),
+    "sample": Strategy(Sample),
+    "alphacodium": Strategy(AlphaCodium),
 }

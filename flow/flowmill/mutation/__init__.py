@@ -1,0 +1,1 @@
+"""Candidates without a model: a function's body with one small change, the likeliest first."""

@@ -1,0 +1,146 @@
+"""What the module around a function offers to its mutations."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from flowmill.shapes import TestResult
+from flowmill.source.functions import Function
+from flowmill.source.imports import module_names
+from flowmill.source.text import SourceFile
+
+DONORS = 40
+_NOT_RAISED = re.compile(r"DID NOT RAISE (?:<class ')?([\w.]+)|([\w.]+) not raised")
+_RAISES = re.compile(
+    r"""[rR]aises(?:Regex)?\(\s*([\w.]+)(?:,\s*(?:match\s*=\s*)?r?(["'])((?:(?!\2).)*)\2)?"""
+)
+_PLAIN = re.compile(r"[\w ,:;=!<>/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Names and code around the function.
+
+    `functions` are those of the module with the number of arguments they take at most,
+    `constants` names of the module bound to a plain value, `attributes` what the
+    function's class calls its own. `checks` are tests of `if` statements of other
+    functions that leave at once, with what they then do; `wanted` are exceptions
+    that failing tests wait for, with the words that they ask for, "" if any will do.
+    """
+
+    name: str = ""
+    params: tuple[str, ...] = ()
+    functions: tuple[tuple[str, int], ...] = ()
+    constants: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
+    bound: frozenset[str] = frozenset()
+    wanted: tuple[tuple[str, str], ...] = ()
+
+
+def look_around(
+    file: SourceFile,
+    function: Function,
+    failures: Iterable[TestResult] = (),
+    sources: Mapping[str, str] | None = None,
+) -> Nearby:
+    """Read the module once; what comes from the function's own class stands first.
+
+    `sources` are those of tests, by their ids.
+    """
+    tree = file.tree
+    owner = _owner(tree, function.classes)
+    return Nearby(
+        name=function.name,
+        params=function.params,
+        functions=tuple(_functions(tree)),
+        constants=tuple(_constants(tree)),
+        attributes=tuple(dict.fromkeys(_attributes(owner))) if owner else (),
+        checks=tuple(dict.fromkeys(_checks(tree, owner, function)))[:DONORS],
+        classes=tuple(dict.fromkeys([*function.classes[-1:], *_classes(tree)])),
+        bound=frozenset(module_names(tree)),
+        wanted=wanted_exceptions(failures, sources or {}),
+    )
+
+
+def wanted_exceptions(
+    failures: Iterable[TestResult], sources: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Exceptions that were not raised, as the reports say, and those that the failing tests speak of."""
+    missed: dict[tuple[str, str], None] = {}
+    spoken: dict[tuple[str, str], None] = {}
+    for failure in failures:
+        for name, _, words in _RAISES.findall(sources.get(failure.id, "")):
+            spoken[name.rpartition(".")[2], _plain(words)] = None
+        for pair in _NOT_RAISED.findall(f"{failure.message}\n{failure.details}"):
+            missed |= {(name.rpartition(".")[2], ""): None for name in pair if name}
+    silent = [found for found in missed if found[0] not in {name for name, _ in spoken}]
+    return (*spoken, *silent)
+
+
+def _plain(pattern: str) -> str:
+    """A text that the pattern matches, "" if that is not plain to see."""
+    text = re.sub(r"^\^|\$$", "", re.sub(r"^\.\*|\.[*+]$", "", pattern)).replace("\\.", ".")
+    return (
+        text if _PLAIN.fullmatch(text.replace(".", "")) and "." not in pattern.replace("\\.", "")[:-2] else ""
+    )
+
+
+def _owner(tree: ast.Module, classes: tuple[str, ...]) -> ast.ClassDef | None:
+    found: ast.ClassDef | None = None
+    body: list[ast.stmt] = tree.body
+    for name in classes:
+        found = next((n for n in body if isinstance(n, ast.ClassDef) and n.name == name), None)
+        if found is None:
+            return None
+        body = found.body
+    return found
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            given = node.args
+            yield node.name, 99 if given.vararg else len(given.posonlyargs) + len(given.args)
+
+
+def _constants(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant()):
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant()):
+                yield name
+            case _:
+                pass
+
+
+def _classes(tree: ast.Module) -> list[str]:
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+def _attributes(owner: ast.ClassDef) -> Iterator[str]:
+    for node in ast.walk(owner):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
+                yield name
+            case ast.FunctionDef(name=name) if not name.startswith("__"):
+                yield name
+            case _:
+                pass
+
+
+def _checks(tree: ast.Module, owner: ast.ClassDef | None, function: Function) -> Iterator[tuple[str, str]]:
+    """`if` statements whose body only leaves, as the test's text and the body's; the class's own first."""
+    for root in [owner, tree] if owner else [tree]:
+        for node in ast.walk(root):
+            if not isinstance(node, ast.If) or function.def_line <= node.lineno <= function.last_line:
+                continue
+            if len(node.body) == 1 and isinstance(node.body[0], (ast.Return, ast.Raise, ast.Continue)):
+                test, leaves = ast.unparse(node.test), ast.unparse(node.body[0])
+                if len(test) + len(leaves) <= 160:
+                    yield test, leaves
