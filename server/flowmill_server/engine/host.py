@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.5
 """How long the engine may take to end its children before it is killed itself."""
+REST_SECONDS = 300.0
+"""After so long without work the engine is let go, and with it its memory; the next request starts a new one."""
 Hear = Callable[[Opened | Told | Ended], None]
 
 
@@ -40,7 +42,11 @@ class Engine:
     Whatever happens to the process, every run that was started hears `Ended` once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, rest_seconds: float = REST_SECONDS) -> None:
+        self._rest_seconds = rest_seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._leaving: dict[asyncio.Task[None], asyncio.subprocess.Process] = {}
+        """Processes that were let go, by the reading of what they still say."""
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -77,26 +83,52 @@ class Engine:
             raise
         finally:
             self._finding.pop(number, None)
+            self._rest_later()
 
     async def close(self) -> None:
         """End the process and all below it; returns when they are gone."""
         self._closed = True
         if self._starting is not None:
             await asyncio.wait([self._starting])
+        self._stay()
+        self._let_go()
+        ending = dict(self._leaving)
+        if not ending:
+            return
+        _, late = await asyncio.wait(ending, timeout=CLOSE_SECONDS)
+        for reading in late:
+            logger.warning("the engine did not end in %s s and is killed", CLOSE_SECONDS)
+            with suppress(ProcessLookupError):
+                ending[reading].kill()
+        if late:
+            await asyncio.wait(late)
+        self._lost("the server is ending")
+
+    # -------------------------------------------------------------- rest
+    def _stay(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rest_later(self) -> None:
+        """Let the process go some time if nothing more is asked of it."""
+        self._stay()
+        if not self._runs and not self._finding and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(self._rest_seconds, self._let_go)
+
+    def _let_go(self) -> None:
         process, reading = self._process, self._reading
         if process is None or reading is None:
             return
+        self._process = self._reading = None
+        self._leaving[reading] = process
+        reading.add_done_callback(lambda _: self._leaving.pop(reading, None))
         assert process.stdin is not None
         process.stdin.close()
-        _, late = await asyncio.wait([reading], timeout=CLOSE_SECONDS)
-        if late:
-            logger.warning("the engine did not end in %s s and is killed", CLOSE_SECONDS)
-            with suppress(ProcessLookupError):
-                process.kill()
-            await asyncio.wait([reading])
 
     # -------------------------------------------------------------- the process
     def _send(self, request: Request) -> None:
+        self._stay()
         data = frame(request)
         if self._process is not None:
             self._write(data)
@@ -139,9 +171,10 @@ class Engine:
                 self._take(pickle.loads(await process.stdout.readexactly(size)))
         except (asyncio.IncompleteReadError, ConnectionError):
             code = await process.wait()
+            if process is not self._process:
+                return  # it was let go
             self._process = None
-            if not self._closed:
-                logger.error("the engine ended with %s", code)
+            logger.error("the engine ended with %s", code)
             self._lost(f"the engine stopped unexpectedly ({_ending(code)}): run it again")
 
     def _take(self, reply: Reply) -> None:
@@ -154,6 +187,8 @@ class Engine:
         hear = self._runs.pop(name, None) if isinstance(reply, Ended) else self._runs.get(name)
         if hear is not None:
             _tell(hear, reply)
+        if isinstance(reply, Ended):
+            self._rest_later()
 
     def _lost(self, why: str) -> None:
         """Nothing more will be heard of what was going on."""

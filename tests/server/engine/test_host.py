@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from doubles.openai_server import FakeOpenAI, Reply
+from doubles.processes import gone
 from doubles.projects import CALC, GOOD, STUB, WRONG, calc
 from doubles.runs import alive, descendants
 from flowmill.engine.affected import AffectedSpec
@@ -173,6 +174,31 @@ async def test_a_killed_engine_ends_its_runs_and_comes_back(tmp_path: Path, engi
         await again.end()
     assert again.finished.status == "verified"
     assert not [pid for pid in below if alive(pid)]
+
+
+async def test_an_idle_engine_is_let_go_and_the_next_request_starts_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWMILL_CACHE_DIR", str(tmp_path / "cache"))
+    root, engine = calc(tmp_path), Engine(rest_seconds=0)
+    pids: list[int] = []
+    async with FakeOpenAI([], repeat=False) as server:
+        for number in range(2):
+            ear = Ear()
+
+            def hear(message: Opened | Told | Ended, ear: Ear = ear) -> None:
+                pids.append(engine.pid or 0)
+                ear.hear(message)
+
+            unknown = StartRun(
+                f"r{number}", "generate", root / "calc.py", "ad", place(server, root, calc=CALC)
+            )
+            engine.start(unknown, hear)
+            assert (await ear.end()).code == 2
+            assert await gone(pids, PATIENCE) == []
+            assert engine.pid is None
+    await engine.close()
+    assert len(set(pids)) == 2
 
 
 async def test_closing_ends_what_runs(tmp_path: Path, engine: Engine) -> None:

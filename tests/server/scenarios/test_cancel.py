@@ -11,11 +11,12 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from doubles import scenes
 from doubles.buffers import Buffer
 from doubles.editor import Editor
 from doubles.openai_server import Reply
 from doubles.projects import CALC, GOOD
-from doubles.scenes import EVENTS, EditorOf, ModelOf, events, finished, titles, until
+from doubles.scenes import EVENTS, SECONDS, EditorOf, ModelOf, finished, settled, titles, until
 
 HANGS = Reply((GOOD[:24], GOOD[24:40]), ending="stall")
 LONG_TEST = (
@@ -61,14 +62,22 @@ async def test_while_a_test_hangs(project: Path, model: ModelOf, editor: EditorO
     assert (await finished(ed))["status"] == "cancelled"
 
 
-async def test_before_it_has_begun(model: ModelOf, editor: EditorOf) -> None:
+@pytest.mark.parametrize("engine", ["not started", "warm"])
+async def test_before_it_has_begun(engine: str, model: ModelOf, editor: EditorOf) -> None:
+    """The order to begin and the one to end come to the engine in one breath."""
     ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
-    run, buffer = await begin(ed)
-    await ed.command("flow.cancel", {"run": run})
-    rows = await ed.command("flow.runs")
-    await ed.until(lambda: ed.seen.logs, "a word in the log")
-    assert rows[0]["run"] == run
-    assert "Generate with flow" in await titles(ed, buffer, "def add") or events(ed, "run.finished")
+    buffer = ed.open("calc.py")
+    if engine == "warm":
+        first, _ = await begin(ed)
+        await until(ed, "run.started")
+        await ed.command("flow.cancel", {"run": first})
+        assert await settled(ed, first) == "cancelled"
+    for _ in range(5):
+        run = await scenes.begin(ed, buffer)
+        await ed.command("flow.cancel", {"run": run})
+        end = f"(run {run}): cancelled"
+        await ed.until(lambda end=end: any(end in log.message for log in ed.seen.logs), "its end", SECONDS)
+    assert "Generate with flow" in await titles(ed, buffer, "def add")
 
 
 async def test_by_progress(model: ModelOf, editor: EditorOf) -> None:
