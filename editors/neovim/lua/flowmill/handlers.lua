@@ -14,9 +14,12 @@ M['window/showMessage'] = function(_, params)
     vim.api.nvim_echo({ { text, group } }, true, {})
     return
   end
-  -- The whole of it is remembered; drawn over at once, it asks for no key.
+  -- The whole of it is remembered, without a key being asked for, and drawn over at once.
+  local before = vim.o.messagesopt
+  vim.o.messagesopt = 'wait:0,' .. before:match('history:%d+')
   vim.api.nvim_echo({ { text, group } }, true, {})
   vim.cmd.redraw()
+  vim.o.messagesopt = before
   vim.api.nvim_echo({ { vim.fn.strcharpart(text, 0, room - 2) .. '…', group } }, false, {})
 end
 
