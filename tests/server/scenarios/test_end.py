@@ -17,7 +17,7 @@ from doubles.projects import CALC, GOOD
 from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, popups, settled, until
 
 HANGS = Reply((GOOD[:24], GOOD[24:]), ending="stall")
-KEPT = ("journal.sqlite3", "maps", "child-", "server.log", "pycache")
+KEPT = ("jedi", "journal.sqlite3", "maps", "child-", "server.log", "pycache")
 """How the names of what is meant to stay in the cache begin."""
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left")
 

@@ -59,11 +59,11 @@ async def test_all_drafts_fail(profile: str, project: Path, model: ModelOf, edit
 
 
 async def test_a_written_body_is_repaired(
-    profile: str, project: Path, model: ModelOf, editor: EditorOf
+    different: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
     text = CALC.replace(STUB, "    return a * b * a\n")
     (project / "calc.py").write_text(text, encoding="utf-8")
-    ed = await editor(profile, model=await model(GOOD), options=EVENTS)
+    ed = await editor(different, model=await model(GOOD), options=EVENTS)
     buffer = ed.open("calc.py")
     assert await titles(ed, buffer, "def add") == ["Rewrite with flow", "Repair with flow"]
     await ed.run_action(buffer, "def add", "Repair with flow")
@@ -73,10 +73,10 @@ async def test_a_written_body_is_repaired(
 
 
 async def test_what_the_model_refuses_is_told(
-    profile: str, project: Path, model: ModelOf, editor: EditorOf
+    different: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
     server = await model(error(401, "no such key"))
-    ed = await editor(profile, model=server, options=EVENTS)
+    ed = await editor(different, model=server, options=EVENTS)
     buffer = ed.open("calc.py")
     await ed.run_action(buffer, "def add", "Generate with flow")
     assert (await finished(ed))["status"] == "failed"
@@ -86,9 +86,11 @@ async def test_what_the_model_refuses_is_told(
 
 
 async def test_a_model_that_answers_rubbish(
-    profile: str, project: Path, model: ModelOf, editor: EditorOf
+    different: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
-    ed = await editor(profile, model=await model(Reply(("I cannot do that.",))), options=EVENTS, settings=FEW)
+    ed = await editor(
+        different, model=await model(Reply(("I cannot do that.",))), options=EVENTS, settings=FEW
+    )
     buffer = ed.open("calc.py")
     await ed.run_action(buffer, "def add", "Generate with flow")
     assert (await finished(ed))["status"] in ("failed", "unchanged")
