@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,17 +16,6 @@ from doubles.openai_server import FakeOpenAI, Reply
 @pytest.fixture(params=NAMES)
 def profile(request: pytest.FixtureRequest) -> str:
     """Each client in turn."""
-    name: str = request.param
-    return name
-
-
-DIFFERENT = ("vscode", "helix", "kate")
-"""Clients that differ most: everything declared, little, and least. FLOWMILL_ALL_CLIENTS=1 takes all."""
-
-
-@pytest.fixture(params=NAMES if os.environ.get("FLOWMILL_ALL_CLIENTS") else DIFFERENT)
-def different(request: pytest.FixtureRequest) -> str:
-    """Clients for what does not depend much on who asks."""
     name: str = request.param
     return name
 

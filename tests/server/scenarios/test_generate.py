@@ -11,10 +11,8 @@ from doubles.scenes import EVENTS, EditorOf, ModelOf, finished, popups, titles
 FEW = {"maxCalls": 2}
 
 
-async def test_generate_accept_and_undo(
-    profile: str, project: Path, model: ModelOf, editor: EditorOf
-) -> None:
-    ed = await editor(profile, model=await model(GOOD), options=EVENTS)
+async def test_generate_accept_and_undo(anyone: str, project: Path, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor(anyone, model=await model(GOOD), options=EVENTS)
     buffer = ed.open("calc.py")
     before = (project / "calc.py").read_bytes()
     assert "Generate with flow" in await titles(ed, buffer, "def add")
@@ -59,11 +57,11 @@ async def test_all_drafts_fail(profile: str, project: Path, model: ModelOf, edit
 
 
 async def test_a_written_body_is_repaired(
-    different: str, project: Path, model: ModelOf, editor: EditorOf
+    profile: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
     text = CALC.replace(STUB, "    return a * b * a\n")
     (project / "calc.py").write_text(text, encoding="utf-8")
-    ed = await editor(different, model=await model(GOOD), options=EVENTS)
+    ed = await editor(profile, model=await model(GOOD), options=EVENTS)
     buffer = ed.open("calc.py")
     assert await titles(ed, buffer, "def add") == ["Rewrite with flow", "Repair with flow"]
     await ed.run_action(buffer, "def add", "Repair with flow")
@@ -73,10 +71,10 @@ async def test_a_written_body_is_repaired(
 
 
 async def test_what_the_model_refuses_is_told(
-    different: str, project: Path, model: ModelOf, editor: EditorOf
+    profile: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
     server = await model(error(401, "no such key"))
-    ed = await editor(different, model=server, options=EVENTS)
+    ed = await editor(profile, model=server, options=EVENTS)
     buffer = ed.open("calc.py")
     await ed.run_action(buffer, "def add", "Generate with flow")
     assert (await finished(ed))["status"] == "failed"
@@ -86,11 +84,9 @@ async def test_what_the_model_refuses_is_told(
 
 
 async def test_a_model_that_answers_rubbish(
-    different: str, project: Path, model: ModelOf, editor: EditorOf
+    profile: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
-    ed = await editor(
-        different, model=await model(Reply(("I cannot do that.",))), options=EVENTS, settings=FEW
-    )
+    ed = await editor(profile, model=await model(Reply(("I cannot do that.",))), options=EVENTS, settings=FEW)
     buffer = ed.open("calc.py")
     await ed.run_action(buffer, "def add", "Generate with flow")
     assert (await finished(ed))["status"] in ("failed", "unchanged")

@@ -14,10 +14,8 @@ HANGS = Reply((GOOD[:24],), ending="stall")
 COUNT = 8
 
 
-async def test_the_newest_request_waits_and_replaces(
-    different: str, model: ModelOf, editor: EditorOf
-) -> None:
-    ed = await editor(different, model=await model(HANGS), options=EVENTS)
+async def test_the_newest_request_waits_and_replaces(profile: str, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor(profile, model=await model(HANGS), options=EVENTS)
     buffer = ed.open("calc.py")
     first = await begin(ed, buffer)
     await until(ed, "run.started", run=first)

@@ -7,10 +7,10 @@ import asyncio
 from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, gated, popups, settled, until
 
 
-async def test_settings_change_meanwhile(different: str, model: ModelOf, editor: EditorOf) -> None:
+async def test_settings_change_meanwhile(profile: str, model: ModelOf, editor: EditorOf) -> None:
     """The run keeps what it began with, the next one has the new ones, and a bad value is named once."""
     gate = asyncio.Event()
-    ed = await editor(different, model=await model(gated(gate)), options=EVENTS, settings={"maxCalls": 3})
+    ed = await editor(profile, model=await model(gated(gate)), options=EVENTS, settings={"maxCalls": 3})
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     assert (await until(ed, "run.started", run=run))["budget"]["calls"] == 3
