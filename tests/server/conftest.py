@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from doubles import projects
-from doubles.editor import Editor, EditorOf, ModelOf
+from doubles.editor import Editor, EditorOf
 from doubles.editor_profile import NAMES
-from doubles.openai_server import FakeOpenAI, Reply
+from doubles.server_fixtures import cache, model, project
+
+__all__ = ["cache", "model", "project"]
 
 
 @pytest.fixture(params=NAMES)
@@ -18,30 +19,6 @@ def profile(request: pytest.FixtureRequest) -> str:
     """Each client in turn."""
     name: str = request.param
     return name
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project whose `add` is to be written."""
-    return projects.calc(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all servers that do not ask for their own: compiled once, pytest starts faster."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-async def model() -> AsyncGenerator[ModelOf]:
-    """`await model(*answers)`: a server that gives these answers, the last one for ever."""
-    async with AsyncExitStack() as servers:
-
-        async def start(*answers: str | Reply, repeat: bool = True) -> FakeOpenAI:
-            replies = [Reply((answer,)) if isinstance(answer, str) else answer for answer in answers]
-            return await servers.enter_async_context(FakeOpenAI(replies, repeat=repeat))
-
-        yield start
 
 
 @pytest.fixture

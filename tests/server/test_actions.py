@@ -15,7 +15,7 @@ from flowmill_server.actions import KINDS, Change, Here, is_wanted, lenses, menu
 from flowmill_server.runs.job import Job, State
 from flowmill_server.text.outline import FunctionSpan
 
-URI = "file:///work/a.py"
+URI = "file:///projects/a.py"
 HERE = [{"uri": URI, "qualname": "C.f"}]
 RUN = [{"run": "r1"}]
 FAILING = types.Diagnostic(types.Range(types.Position(1, 4), types.Position(1, 5)), "2 of 9 tests fail")
@@ -35,7 +35,7 @@ def made(draft: int) -> DraftMade:
 
 async def job(state: State, *events: Event) -> Job:
     """A run that has told these events."""
-    found = Job("r1", "generate", URI, Path("/work/a.py"), "C.f", 1, "digest", state=state)
+    found = Job("r1", "generate", URI, Path("/projects/a.py"), "C.f", 1, "digest", state=state)
     for seq, event in enumerate(events):
         found.story.add(Record("r1", seq, float(seq), event))
     return found

@@ -20,7 +20,7 @@ from flowmill_server.workspace import (
     is_generated,
 )
 
-ROOT = Path("/work/shop")
+ROOT = Path("/projects/shop")
 HIDDEN = {OFF_DISK, NOT_PYTHON, OUTSIDE, IS_INSTALLED, IS_GENERATED}
 
 
@@ -64,11 +64,11 @@ def test_the_newest_field_counts() -> None:
 
 def test_uris_are_decoded_and_kept_as_the_client_spells_them() -> None:
     found = Folders()
-    uris = ("file:///work/my%20shop/", "vscode-vfs://github/a/b", "file:///b%C3%BCro", "file://[", "")
+    uris = ("file:///projects/my%20shop/", "vscode-vfs://github/a/b", "file:///b%C3%BCro", "file://[", "")
     given = [types.WorkspaceFolder(uri, "") for uri in uris]
     found.learn(types.InitializeParams(types.ClientCapabilities(), workspace_folders=given))
-    assert found.roots == (Path("/work/my shop"), Path("/büro"))
-    assert found.uri(Path("/work/my shop")) == "file:///work/my%20shop/"
+    assert found.roots == (Path("/projects/my shop"), Path("/büro"))
+    assert found.uri(Path("/projects/my shop")) == "file:///projects/my%20shop/"
 
 
 def test_the_innermost_folder_holds_a_file() -> None:
@@ -76,12 +76,12 @@ def test_the_innermost_folder_holds_a_file() -> None:
     assert found.root_of(ROOT / "packages/core/src/a.py") == ROOT / "packages/core"
     assert found.root_of(ROOT / "packages/other/a.py") == ROOT
     assert found.root_of(ROOT) == ROOT
-    assert found.root_of(Path("/work/shop2/a.py")) is None
+    assert found.root_of(Path("/projects/shop2/a.py")) is None
 
 
 def test_folders_come_and_go() -> None:
-    found, other = folders(ROOT), Path("/work/other")
-    document = at("/work/other/a.py")
+    found, other = folders(ROOT), Path("/projects/other")
+    document = at("/projects/other/a.py")
     assert found.reason(document) == OUTSIDE
     change(found, [other], [ROOT])
     assert found.roots == (other,)
@@ -122,10 +122,10 @@ async def test_a_link_and_its_place_are_one_folder(tmp_path: Path) -> None:
         (at("a.rs", language="rust"), NOT_PYTHON),
         (Opened("untitled:Untitled-1"), UNSAVED),
         (Opened("untitled:Untitled-1", language="sql"), NOT_PYTHON),
-        (Opened("vscode-notebook-cell:/work/shop/a.ipynb#W0sZmlsZQ"), NOTEBOOK),
-        (Opened("vscode-notebook-cell:/work/shop/a.ipynb#W0", language="markdown"), NOT_PYTHON),
+        (Opened("vscode-notebook-cell:/projects/shop/a.ipynb#W0sZmlsZQ"), NOTEBOOK),
+        (Opened("vscode-notebook-cell:/projects/shop/a.ipynb#W0", language="markdown"), NOT_PYTHON),
         (at("a.ipynb"), NOTEBOOK),
-        (Opened("git:/work/shop/a.py?ref"), OFF_DISK),
+        (Opened("git:/projects/shop/a.py?ref"), OFF_DISK),
         (Opened("flow:/run/7/draft.py"), OFF_DISK),
         (Opened("vscode-vfs://github/a/b.py"), OFF_DISK),
         (at("test_cart.py"), TEST_FILE),
@@ -134,7 +134,7 @@ async def test_a_link_and_its_place_are_one_folder(tmp_path: Path) -> None:
         (at("tests/helpers.py"), TEST_FILE),
         (at("testing.py"), ""),
         (at("contest.py"), ""),
-        (at("/work/elsewhere/a.py"), OUTSIDE),
+        (at("/projects/elsewhere/a.py"), OUTSIDE),
         (at(".venv/lib/python3.12/site-packages/six.py"), IS_INSTALLED),
         (at("env/lib/python3.12/json/decoder.py"), IS_INSTALLED),
         (at("node_modules/node-gyp/gyp/a.py"), IS_INSTALLED),

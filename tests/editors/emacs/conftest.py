@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from doubles import projects
 from doubles.emacs import EGLOT, LSP_MODE, Emacs, has_package, missing
-from doubles.openai_server import FakeOpenAI, Reply
+from doubles.openai_server import FakeOpenAI
+from doubles.server_fixtures import cache, model, project
+
+__all__ = ["cache", "model", "project"]
 
 EmacsOf: TypeAlias = "Callable[..., Awaitable[Emacs]]"
-ModelOf: TypeAlias = "Callable[..., Awaitable[FakeOpenAI]]"
 CLIENTS = {"eglot": EGLOT, "lsp-mode": LSP_MODE}
 
 
@@ -35,29 +36,6 @@ def eglot(packages: dict[str, bool]) -> str:
     if missing() or not packages["eglot"]:
         pytest.skip(missing() or "Emacs has no eglot")
     return EGLOT
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project whose `add` is to be written."""
-    return projects.calc(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-async def model() -> AsyncGenerator[ModelOf]:
-    """`await model(*answers)`: a server that gives these answers, the last one for ever."""
-    async with AsyncExitStack() as servers:
-
-        async def start(*answers: str | Reply) -> FakeOpenAI:
-            replies = [Reply((answer,)) if isinstance(answer, str) else answer for answer in answers]
-            return await servers.enter_async_context(FakeOpenAI(replies, repeat=True))
-
-        yield start
 
 
 @pytest.fixture

@@ -7,37 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from doubles import projects
-from doubles.openai_server import FakeOpenAI, Reply
+from doubles.openai_server import FakeOpenAI
+from doubles.server_fixtures import cache, model, project
+
+__all__ = ["cache", "model", "project"]
 
 if TYPE_CHECKING:
     from doubles.neovim import Neovim
 
 NeovimOf: TypeAlias = "Callable[..., Awaitable[Neovim]]"
-ModelOf: TypeAlias = "Callable[..., Awaitable[FakeOpenAI]]"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project whose `add` is to be written."""
-    return projects.calc(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-async def model() -> AsyncGenerator[ModelOf]:
-    """`await model(*answers)`: a server that gives these answers, the last one for ever."""
-    async with AsyncExitStack() as servers:
-
-        async def start(*answers: str | Reply) -> FakeOpenAI:
-            replies = [Reply((answer,)) if isinstance(answer, str) else answer for answer in answers]
-            return await servers.enter_async_context(FakeOpenAI(replies, repeat=True))
-
-        yield start
 
 
 @pytest.fixture

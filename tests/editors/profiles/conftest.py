@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from doubles import projects
-from doubles.editor import Editor, EditorOf, ModelOf
-from doubles.openai_server import FakeOpenAI, Reply
+from doubles.editor import Editor, EditorOf
+from doubles.server_fixtures import cache, model, project
 
 from .setups import SETUPS, Setup
+
+__all__ = ["cache", "model", "project"]
 
 
 @pytest.fixture(params=SETUPS, ids=lambda setup: setup.name)
@@ -19,30 +20,6 @@ def setup(request: pytest.FixtureRequest) -> Setup:
     """Each editor in turn."""
     param: Setup = request.param
     return param
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project whose `add` is to be written."""
-    return projects.calc(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all servers."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-async def model() -> AsyncGenerator[ModelOf]:
-    """`await model(*replies)`: a server that gives these answers, the last one for ever."""
-    async with AsyncExitStack() as servers:
-
-        async def start(*answers: str | Reply) -> FakeOpenAI:
-            replies = [Reply((answer,)) if isinstance(answer, str) else answer for answer in answers]
-            return await servers.enter_async_context(FakeOpenAI(replies, repeat=True))
-
-        yield start
 
 
 @pytest.fixture
