@@ -243,6 +243,23 @@ async def test_cancel_while_the_model_streams(tmp_path: Path) -> None:
     assert stand.model.closed
 
 
+@pytest.mark.parametrize("begun", [False, True])
+async def test_cancel_before_the_first_step(begun: bool, tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer("n * 2")])
+    run = stand.run()
+    if begun:
+        asyncio.get_running_loop().call_soon(
+            run.cancel
+        )  # comes after the first look and before the first step
+    else:
+        run.cancel()
+    kinds = [record.event async for record in run.records()]
+    assert isinstance(kinds[0], RunStarted)
+    assert isinstance(kinds[-1], RunFinished)
+    assert kinds[-1].status == "cancelled"
+    assert stand.runner.closed
+
+
 async def test_a_reader_that_leaves_ends_the_run(tmp_path: Path) -> None:
     gate = asyncio.Event()
     stand = Stand(tmp_path, STUB, [Answer(("```python\n",), gates={0: gate})])

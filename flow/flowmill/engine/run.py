@@ -50,6 +50,7 @@ class Run:
         self._model: asyncio.Task[Model] | None = None
         self._board: Board | None = None
         self._search: Search | None = None
+        self._begun = False
         self._ending = False
         """Set by the first cancel, and once only tidying up is left, which nothing may interrupt."""
 
@@ -59,9 +60,11 @@ class Run:
 
     def cancel(self) -> None:
         """End the run: children die, the model's stream closes, and the last event says "cancelled"."""
-        if self._task is not None and not self._ending:
+        if not self._ending:
             self._ending = True
-            self._task.cancel()
+            # A task that is cancelled before its first step would end without a word.
+            if self._begun and self._task is not None:
+                self._task.cancel()
 
     async def records(self) -> AsyncGenerator[Record, None]:
         """Every event, the last one `run.finished`. Raises `FlowmillError` after it if the run broke off."""
@@ -75,6 +78,7 @@ class Run:
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:
+        self._begun = True
         request, failure = self.request, None
         self._emitter.emit(
             RunStarted(request.mode, self.target, request.model_name, request.strategy, request.budget)
@@ -83,7 +87,7 @@ class Run:
         status: Status = "failed"
         try:
             try:
-                status = await self._stages(self._model)
+                status = "cancelled" if self._ending else await self._stages(self._model)
             except asyncio.CancelledError:
                 status = "cancelled"
             except FlowmillError as error:

@@ -83,8 +83,7 @@ class Worker:
     def _cancel(self, name: str) -> None:
         run, task = self._open.get(name), self._runs.get(name)
         if run is not None:
-            # Its task may be waiting for its first step, and would end there without a word.
-            asyncio.get_running_loop().call_soon(run.cancel)
+            run.cancel()
         elif task is not None:
             task.cancel()
 
