@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -177,7 +177,8 @@ class Nursery:
     async def _spawn(self, order: TestOrder, kind: str, preload: tuple[str, ...] = ()) -> Zygote:
         errand = self._errand(order, kind, preload)
         ours, theirs = control_pair()
-        with theirs:
+        with ExitStack() as unless_started, theirs:
+            unless_started.callback(ours.close)
             process = await spawn(
                 [str(self._project.python), str(program(self._cache))],
                 cwd=self._project.root,
@@ -186,6 +187,7 @@ class Nursery:
                 output_bytes=OUTPUT_BYTES,
                 pass_fds=(theirs.fileno(),),
             ).start()
+            unless_started.pop_all()
         zygote = Zygote(ours, process, single=not self.forks)
         self._made.append(zygote)
         return zygote

@@ -66,7 +66,7 @@ class Acceptor:
 
     def refusal(self, job: Job) -> str:
         """Why the run cannot be accepted, whatever the text is; "" if it can."""
-        if not ending(job) and (job.state != "ready" or job.result is None):
+        if job.state != "ready" or job.result is None:
             return f"the run on {job.name} {WHY_NOT.get(job.state, 'found nothing that could be accepted')}"
         if is_test_file(Path(job.path.name)):
             return f"{job.path.name} is a test file, and flow never edits those"
@@ -76,11 +76,9 @@ class Acceptor:
 
     async def accept(self, job: Job, hunks: Sequence[int] | None, *, seen: bool) -> None:
         """Make the edit, or tell the user why not: then nothing is lost, and the run stays as it is."""
-        if ending(job):
-            await asyncio.wait({job.done}, timeout=self._delays.end)
         refusal = self.refusal(job)
-        if refusal or ending(job):
-            self._client.show_message(refusal or f"the run on {job.name} is still ending", "warning")
+        if refusal:
+            self._client.show_message(refusal, "warning")
             return
         self._busy.add(job.run)
         try:
@@ -160,11 +158,6 @@ class Acceptor:
                 break
             told, document = True, await self._document(job)
         return await self._document(job)
-
-
-def ending(job: Job) -> bool:
-    """Whether the run has told its end and is only tidying up: a client may accept what it was told of."""
-    return job.state == "working" and job.story.finished is not None
 
 
 def _problem(answer: Any) -> str:

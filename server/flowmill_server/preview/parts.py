@@ -59,8 +59,6 @@ class Delays:
     answer: float = 20.0
     confirm: float = 600.0
     """How long an editor may take that asks the user first."""
-    end: float = 10.0
-    """How long a run may take to tidy up after it has told its end."""
     arrive: float = 2.0
     """How long an edit that was made may take to be told of."""
 

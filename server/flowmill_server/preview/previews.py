@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from flowmill.events import Record
-from flowmill_server.preview.accept import WHY_NOT, Acceptor, ending
+from flowmill_server.preview.accept import WHY_NOT, Acceptor
 from flowmill_server.preview.afterwards import Afterwards
 from flowmill_server.preview.parts import Delays, Editor, News, RunTable, Spawn
 from flowmill_server.preview.proposal import Proposal, Proposals
@@ -89,8 +88,6 @@ class Previews:
 
     async def discard(self, job: Job) -> None:
         """Drop the draft, and remember its body for the next run; a run that still works is stopped."""
-        if ending(job):
-            await asyncio.wait({job.done}, timeout=self._delays.end)
         reason = self.keeps(job)
         if reason:
             self._client.show_message(reason, "warning")

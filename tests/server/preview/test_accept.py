@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
-from doubles.preview_parts import ActingEditor, Answers, Bench, edits_of, finish, result_of
+from doubles.preview_parts import ActingEditor, Answers, Bench, edits_of, finish
 from doubles.projects import ADDS, CALC, STUB
 from flowmill.shapes import Draft
 from flowmill_server.text.positions import Encoding
@@ -153,20 +153,15 @@ async def test_what_the_user_makes_of_it_is_tested_again(calc: Path) -> None:
     assert bench.editor.messages == ["add accepted with changes of yours: 4/4 tests pass"]
 
 
-async def test_a_run_that_has_told_its_end_and_is_tidying_up(calc: Path) -> None:
+async def test_a_run_that_works_is_not_accepted(calc: Path) -> None:
     bench = Bench(calc)
     document = bench.editor.open(calc)
     span = document.outline.find("add")
     assert span is not None
     job = bench.runs.request("generate", document, span)
-    assert bench.previews.refusal(job) == "the run on add is still working"
-    finish(job, result_of(calc, document.encoded(), "add", DRAFT), 4, 0)
-    assert bench.previews.refusal(job) == ""
-    accepting = asyncio.create_task(bench.previews.accept(job))
-    bench.runs.end(job, "ready")
-    job.done.set_result(None)
-    await accepting
-    assert (job.state, document.text) == ("accepted", DONE)
+    await bench.previews.accept(job)
+    assert bench.editor.messages == ["the run on add is still working"]
+    assert document.text == calc.read_text()
 
 
 async def test_a_hunk_that_is_not_there(calc: Path) -> None:
