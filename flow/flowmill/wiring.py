@@ -22,7 +22,7 @@ from flowmill.model.absent import NoModel
 from flowmill.model.embedded import catalogue
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
-from flowmill.model.redact import url_secrets
+from flowmill.model.redact import masker, url_secrets
 from flowmill.paths import cache_dir
 from flowmill.project.function_map import FunctionMap
 from flowmill.project.interpreter import find_python
@@ -57,11 +57,10 @@ class Workplace:
         name = self.endpoint.model
         return profile_for(name) if name and self.endpoint.base_url else None
 
-    def mask(self, text: str) -> str:
-        """The text without the key and the address's password: exact, so that code stays what it is."""
-        for secret in (self.endpoint.api_key or "", *url_secrets(self.endpoint.base_url or "")):
-            text = text.replace(secret, "***") if secret else text
-        return text
+    @property
+    def mask(self) -> Callable[[str], str]:
+        """Takes the key and the address's password out of a text."""
+        return masker((self.endpoint.api_key or "", *url_secrets(self.endpoint.base_url or "")))
 
 
 def embedded_weights(endpoint: Endpoint) -> catalogue.Weights:
@@ -142,7 +141,9 @@ def open_run(
 
     runner = WarmRunner(place.project, cache_dir(), open_guard(place))
     shared = TakingTurns(runner, turns) if turns else runner
-    tools = Tools(shared, connect, place.endpoint.redact, lanes=machine_cores())
+    tools = Tools(
+        shared, connect, place.endpoint.redact, machine_cores(), shares_cores=place.endpoint.base_url is None
+    )
     known = FunctionMap.open(cache_dir(), place.project.root)
     builder = ColdRunner(place.project, cache_dir(), open_guard(place))
     mapping = MapBuilder(

@@ -13,7 +13,7 @@ from doubles.openai_server import FakeOpenAI, Reply, error
 from flowmill.errors import ModelError
 from flowmill.model.client import OpenAIModel
 from flowmill.model.faults import Place, is_foreign, of_exception, of_status
-from flowmill.model.redact import redactor, shown
+from flowmill.model.redact import masker, redactor, shown
 from flowmill.model.retry import Limits, Pace
 from flowmill.shapes import Message, ModelProfile, Prompt
 
@@ -168,6 +168,13 @@ def test_redaction(text: str, masked: str) -> None:
 
 def test_a_short_placeholder_is_masked_as_a_word_only() -> None:
     assert redactor(["none", ""])("none of nonempty") == "*** of nonempty"
+    assert masker(["none"])("none of nonempty") == "*** of nonempty"
+
+
+def test_a_letter_is_no_key_and_code_stays_what_it_is() -> None:
+    code = "x = max(x, 1)  # -> text"
+    assert redactor(["x"])(code) == masker(["x", ""])(code) == code
+    assert masker([KEY, "pass*word"])(f"a = {KEY!r}; b = 'pass*word'") == "a = '***'; b = '***'"
 
 
 def test_shown_endpoint() -> None:

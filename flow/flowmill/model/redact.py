@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote, urlsplit
 
 MASK = "***"
-_SHORT = 8
-"""Keys below this length are placeholders ("none", "EMPTY"): masked as whole words only."""
+_SHORT, _NO_KEY = 8, 4
+"""Keys below these lengths are placeholders: "none" and "EMPTY" are masked as whole words only, "x" not at all."""
 _ECHOED = re.compile(
     r"[\w-]*\*{3,}[\w-]*"  # sk-abc****wxyz, the form in which OpenAI repeats a wrong key
     r"|\b(?:sk|pk|rk|gsk|hf|xai|nvapi|AIza)[-_]?[A-Za-z0-9][\w-]{11,}\b"
@@ -19,7 +19,7 @@ _USERINFO = re.compile(r"//[^/\s@]+@")
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that masks these secrets, their beginnings, and whatever looks like a key, in a text."""
-    patterns = [_pattern(secret) for secret in secrets if secret.strip()]
+    patterns = [_pattern(secret) for secret in secrets if _is_key(secret)]
 
     def redact(text: str) -> str:
         for pattern in patterns:
@@ -28,6 +28,19 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
         return _USERINFO.sub("//", _ECHOED.sub(MASK, text))
 
     return redact
+
+
+def masker(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that masks these secrets and nothing that merely looks like one, so that code stays what it is."""
+    words = [
+        re.escape(s) if len(s) >= _SHORT else rf"(?<!\w){re.escape(s)}(?!\w)" for s in secrets if _is_key(s)
+    ]
+    pattern = re.compile("|".join(words)) if words else None
+    return lambda text: pattern.sub(MASK, text) if pattern else text
+
+
+def _is_key(secret: str) -> bool:
+    return len(secret.strip()) >= _NO_KEY
 
 
 def _pattern(secret: str) -> re.Pattern[str]:
