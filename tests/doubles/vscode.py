@@ -30,6 +30,7 @@ NOTICE_BUTTON = ".notification-toast .monaco-button"
 MENU = ".action-widget .monaco-list-row"
 NOTHING = ".monaco-editor-overlaymessage"
 DIFF = ".monaco-diff-editor"
+FRONT = ".monaco-editor.modified-in-monaco-diff-editor.focused .view-lines"
 LEFT, RIGHT = f"{DIFF} .editor.original .view-lines", f"{DIFF} .editor.modified .view-lines"
 
 

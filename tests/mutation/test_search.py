@@ -94,12 +94,13 @@ class Stand:
         strategy: StrategyName = "flow",
         budget: Budget | None = None,
         rejected: tuple[str, ...] = (),
+        shares_cores: bool = False,
         stop_at: Callable[[Event], bool] = lambda event: False,
     ) -> RunFinished:
         project = Project(self.folder, Path("python"), "here")
         budget = budget or Budget(30, 6, 50_000, 5)
         request = RunRequest(mode, self.file, "twice", project, strategy, budget, rejected=rejected)
-        run = Run(request, Tools(self.runner, self._connect, lanes=2), "r1")
+        run = Run(request, Tools(self.runner, self._connect, lanes=2, shares_cores=shares_cores), "r1")
         async with aclosing(run.records()) as records:
             async for record in records:
                 self.events.append(record.event)
@@ -184,6 +185,25 @@ async def test_a_model_that_fails_is_told_of_when_nothing_helps(tmp_path: Path) 
     )
     with pytest.raises(ModelError):
         await stand.run()
+    assert "none of them pass every test" in stand.notes
+
+
+async def test_a_model_on_the_same_cores_is_not_asked_where_a_small_change_will_do(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, "return n + 2", [answer("return n + n")])
+    end = await stand.run(shares_cores=True)
+    assert (end.status, end.calls) == ("verified", 0)
+    assert "+    return n * 2" in end.diff
+
+
+async def test_it_is_asked_once_nothing_is_left_to_change(tmp_path: Path) -> None:
+    odd = {"test_m.py::test_odd": (1, 900)}
+    stand = Stand(tmp_path, "return n + 2", [answer("return n * 900")], odd)
+    end = await stand.run(shares_cores=True)
+    assert end.status == "verified"
+    over = stand.events.index(
+        next(e for e in stand.events if e.type == "stage" and e.name == "mutations" and e.state == "finished")
+    )
+    assert all(e.type != "draft.delta" for e in stand.events[:over])
     assert "none of them pass every test" in stand.notes
 
 

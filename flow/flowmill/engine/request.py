@@ -44,6 +44,8 @@ class Tools:
     redact: Callable[[str], str] = str
     lanes: int = 1
     """How many drafts may be judged at once."""
+    shares_cores: bool = False
+    """Whether the model surely computes on the cores that the tests run on, as the embedded one does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,16 @@ class Run:
         task = await make_task(request, self.file, self.function, mode, self._board, model.profile, emitter)
         release(self._board, emitter)
         desk = Desk(task, model, self.meter, emitter)
+        tools = self._tools
         self._search = Search(
-            desk, self._judge_of(task), self._board, baseline.wider, self.meter, emitter, self._tools.lanes
+            desk,
+            self._judge_of(task),
+            self._board,
+            baseline.wider,
+            self.meter,
+            emitter,
+            tools.lanes,
+            shares_cores=tools.shares_cores,
         )
         await self._search.run(request.strategy, request.given)
         return self._status()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from flowmill.engine.agreement import agree, enough_unverified, settle_by_agreement
 from flowmill.engine.board import Board
@@ -23,11 +23,16 @@ from flowmill.project.selection import Tier
 from flowmill.shapes import Candidate, Draft, StrategyName
 from flowmill.strategies import STRATEGIES
 
+AHEAD_SECONDS, AHEAD_SHARE = 20.0, 0.3
+"""How long, and for which share of the run, mutations have the cores to themselves before the model gets them."""
+
 
 class Search:
     """One search on one board. `confirmed` is the draft that held when it was run again, or None.
 
     Up to `lanes` drafts are judged at once; where the strategy has it, mutations take what lanes are free.
+    If the model `shares_cores` with the tests, it is asked for a repair only after a while of mutations: beside
+    a model that writes, the tests that stand back for it get a tenth of a core.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class Search:
         meter: Meter,
         emitter: Emitter,
         lanes: int = 1,
+        *,
+        shares_cores: bool = False,
     ) -> None:
         self._most = lanes
         self._lanes = Lanes(lanes)
@@ -50,16 +57,19 @@ class Search:
         self._meter = meter
         self._emitter = emitter
         self._queue: asyncio.Queue[Candidate | None] = asyncio.Queue(maxsize=2)
+        self._shares_cores = shares_cores
         self._campaign: Campaign | None = None
+        self._exhausted = asyncio.Event()
+        """Nothing is left to mutate, or was nothing at all."""
         self._getting: asyncio.Task[Candidate | None] | None = None
         self._hearing: asyncio.Task[Mutant | None] | None = None
         self.confirmed: int | None = None
 
     async def run(self, strategy: StrategyName, given: Sequence[Draft] = ()) -> None:
         """Judge the given drafts first. Raises `ModelError` if the model fails; the board keeps what was found until then."""
-        producer = asyncio.create_task(self._produce(strategy, given))
         if STRATEGIES[strategy].mutates and self._meter.budget.calls:
             self._campaign = Campaign(self._judge, self._board, self._lanes, self._meter, self._desk.task)
+        producer = asyncio.create_task(self._produce(strategy, given))
         try:
             with self._emitter.stage("drafts"):
                 found = await self._judge_all()
@@ -150,6 +160,7 @@ class Search:
         assert self._campaign is not None
         self._hearing = None
         if mutant is None:
+            self._exhausted.set()
             return False
         candidate = mutant.candidate(self._desk.next_number())
         self._judge.tell(candidate, mutant.tried)
@@ -175,12 +186,21 @@ class Search:
             for draft in given:
                 await self._offer(Candidate(self._desk.next_number(), draft, idea="kept from an earlier run"))
             if self._meter.budget.calls:
+                await self._let_ahead()
                 await self._ask(strategy)
         except Exception as error:
             failure = error
         await self._queue.put(None)
         if failure is not None:
             raise failure
+
+    async def _let_ahead(self) -> None:
+        """Wait while mutations have the cores to themselves, where that is of use."""
+        if self._campaign is None or self._desk.task.mode != "repair" or not self._shares_cores:
+            return
+        seconds = min(AHEAD_SECONDS, AHEAD_SHARE * self._meter.remaining)
+        with self._emitter.stage("mutations"), suppress(TimeoutError):
+            await asyncio.wait_for(self._exhausted.wait(), seconds)
 
     async def _ask(self, strategy: StrategyName) -> None:
         if strategy in ("flow", "sample") and not self._board.suite.trusts:

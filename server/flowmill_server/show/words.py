@@ -14,6 +14,7 @@ DOING = {
     "tests": "running the tests",
     "model": "waiting for the model",
     "context": "reading the code around it",
+    "mutations": "trying small changes",
     "reflect": "model thinking",
     "ideas": "model thinking",
     "made tests": "model writing tests",

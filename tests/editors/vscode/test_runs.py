@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from doubles.projects import CALC, GOOD, HALF, STUB, TEST_CALC, WRONG, fenced, write
-from doubles.vscode import DIFF, LENS, MENU, NOTICE, NOTICE_BUTTON, QUICK, RIGHT, ROW, STATUS
+from doubles.vscode import DIFF, FRONT, LENS, MENU, NOTICE, NOTICE_BUTTON, QUICK, RIGHT, ROW, STATUS
 from editors.vscode.conftest import ModelOf, WindowOf
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("vscode")]
@@ -84,6 +84,7 @@ def test_accept_one_hunk(window: WindowOf, model: ModelOf, tmp_path: Path) -> No
         w.status("weigh 2/2")
         w.command("Flow: Show Diff")
         w.until(".tab.active", TITLE)
+        w.until(FRONT)
         w.at(15)
         w.shot("two hunks")
         w.button("Accept Hunk")
