@@ -13,7 +13,7 @@ import pytest
 from flowmill.engine.request import RunRequest, Tools
 from flowmill.engine.run import Run
 from flowmill.errors import ModelError
-from flowmill.events import DraftMade, DraftScored, Event, Note, RunFinished, TestReported
+from flowmill.events import DraftMade, DraftScored, Event, Note, RunFinished, Stage, TestReported
 from flowmill.model.scripted import Answer, ScriptedModel
 from flowmill.protocols import Model
 from flowmill.runner.scripted import ScriptedRunner
@@ -201,7 +201,9 @@ async def test_it_is_asked_once_nothing_is_left_to_change(tmp_path: Path) -> Non
     end = await stand.run(shares_cores=True)
     assert end.status == "verified"
     over = stand.events.index(
-        next(e for e in stand.events if e.type == "stage" and e.name == "mutations" and e.state == "finished")
+        next(
+            e for e in stand.events if isinstance(e, Stage) and (e.name, e.state) == ("mutations", "finished")
+        )
     )
     assert all(e.type != "draft.delta" for e in stand.events[:over])
     assert "none of them pass every test" in stand.notes
