@@ -125,7 +125,7 @@ class Client:
         """Send a notification."""
         try:
             self._wire.notify(method, params)
-        except Exception:
+        except Exception:  # the client may be gone, and a lost word harms no run
             logger.warning("%s could not be sent", method, exc_info=True)
 
     def show_message(self, text: str, level: Level = "info", *, once: bool = False) -> None:
@@ -176,7 +176,7 @@ class Client:
             return False, None
         try:
             future = self._wire.send_request_async(method, params)
-        except Exception:
+        except Exception:  # the client may be gone, and a lost word harms no run
             logger.warning("%s could not be sent", method, exc_info=True)
             return False, None
         try:

@@ -117,7 +117,7 @@ class FlowProtocol(LanguageServerProtocol):
         self._questions.cancel_all()
         try:
             await self._server.close()
-        except Exception:
+        except Exception:  # whatever fails, the process is to end
             logger.exception("Closing failed")
 
     # ------------------------------------------------------------------ in
@@ -136,7 +136,7 @@ class FlowProtocol(LanguageServerProtocol):
                     logger.debug("An answer that nobody waits for")
             else:
                 self._on_fault(call)
-        except Exception:
+        except Exception:  # one message must not end the connection
             logger.exception("A message could not be handled")
 
     def _on_fault(self, fault: Fault) -> None:
@@ -152,7 +152,7 @@ class FlowProtocol(LanguageServerProtocol):
             return
         try:
             outcome = self._call(request.method, request.params)
-        except Exception as error:
+        except Exception as error:  # a handler's fault is an answer
             self._failed(request, error)
             return
         if inspect.isawaitable(outcome):
@@ -181,7 +181,7 @@ class FlowProtocol(LanguageServerProtocol):
             return
         try:
             outcome = self._call(call.method, call.params)
-        except Exception as error:
+        except Exception as error:  # a handler's fault is told of, and the next message read
             self.report(call.method, error)
         else:
             if inspect.isawaitable(outcome):

@@ -78,7 +78,7 @@ class FlowServer(LanguageServer):
         for closer in self._closers:
             try:
                 await closer()
-            except Exception:
+            except Exception:  # the other parts are to be closed all the same
                 logger.exception("a part of the server could not be closed")
 
     async def settle(self) -> None:

@@ -102,7 +102,7 @@ class _Search(threading.Thread):
                 environment=InterpreterEnvironment(),
                 project=jedi.Project(self._root, added_sys_path=added),
             )
-        except Exception as error:
+        except Exception as error:  # as below
             _LOG.info("jedi cannot read %s: %r", self._file.path, error)
             return None
 

@@ -188,7 +188,7 @@ class Search:
             if self._meter.budget.calls:
                 await self._let_ahead()
                 await self._ask(strategy)
-        except Exception as error:
+        except Exception as error:  # raised below, once whoever waits for candidates has been told
             failure = error
         await self._queue.put(None)
         if failure is not None:

@@ -101,7 +101,7 @@ def _connect_once(path: Path) -> sqlite3.Connection:
         with contextlib.suppress(OSError):
             # Sources and prompts are the user's own business.
             path.chmod(0o600)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave it open
         db.close()
         raise
     return db

@@ -239,7 +239,7 @@ class OpenAIModel:
             raise
         except TooSlow:
             fault = faults.stalled(self._place, seconds, began)
-        except Exception as error:
+        except Exception as error:  # openai, httpx and the socket below have no common base
             if not faults.is_foreign(error):
                 raise
             fault = faults.of_exception(error, self._place)

@@ -65,7 +65,7 @@ async def _only_model(connection: Connection, place: Place) -> str:
         listed = await within(_NAMES_SECONDS, connection.get("/models"))
     except TooSlow:
         fault = faults.stalled(place, _NAMES_SECONDS, began=False)
-    except Exception as error:
+    except Exception as error:  # openai, httpx and the socket below have no common base
         if not faults.is_foreign(error):
             raise
         fault = faults.of_exception(error, place)
@@ -132,7 +132,7 @@ async def _fetch(connection: Connection, question: _Question) -> object:
         if body is None:
             return await connection.get(path)
         return await connection.post(path, body)
-    except Exception as error:
+    except Exception as error:  # openai, httpx and the socket below have no common base
         if not faults.is_foreign(error):
             raise
         return None

@@ -71,7 +71,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                 _make(db)
             elif found != VERSION:
                 raise sqlite3.DatabaseError(f"format {found}")
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave it open
         db.close()
         raise
     if new:

@@ -24,7 +24,7 @@ async def conduct(ledger: Ledger, start: Start) -> AsyncGenerator[RunnerMessage,
             while ledger.attempt_open:
                 for message in await _hear(child, ledger):
                     yield message
-        except BaseException:
+        except BaseException:  # a cancel too must leave no process
             await child.end()
             raise
         await (child.leave() if ledger.said_finish else child.end())

@@ -124,7 +124,7 @@ class Hearing:
                 protocol, pipe = left.pop(0)
                 transport, _ = await loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)
                 self._pipes.append(transport)
-        except BaseException:
+        except BaseException:  # a cancel too
             for _, pipe in left:
                 pipe.close()
             self.hang_up()

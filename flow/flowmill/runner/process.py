@@ -125,7 +125,7 @@ class spawn:
         process = Process(popen, token, Output(self._output_bytes))
         try:
             await process.connect(results, output)
-        except BaseException:
+        except BaseException:  # a cancel too must leave no process
             await process.end()
             raise
         return process

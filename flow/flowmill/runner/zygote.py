@@ -75,7 +75,7 @@ class Zygote:
         with theirs:
             try:
                 child = await self._fork(order, output_bytes, (theirs.fileno(),))
-            except BaseException:
+            except BaseException:  # a cancel too
                 ours.close()
                 raise
         return Zygote(ours, child)

@@ -205,7 +205,7 @@ def _tell(hear: Hear, reply: Opened | Told | Ended) -> None:
     """One listener's fault must not end the reading for all."""
     try:
         hear(reply)
-    except Exception:
+    except Exception:  # the next answer is to be heard
         logger.exception("an answer of the engine could not be shown")
 
 

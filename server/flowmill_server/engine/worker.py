@@ -101,7 +101,7 @@ class Worker:
             ended = Ended(start.run, problem="cancelled", code=130)
         except FlowmillError as error:
             ended = Ended(start.run, problem=str(error), hint=error.hint, code=error.exit_code)
-        except Exception as error:
+        except Exception as error:  # the other runs go on
             logger.exception("run %s broke", start.run)
             ended = Ended(start.run, problem=f"internal error: {type(error).__name__}: {error}", code=1)
         finally:
@@ -137,7 +137,7 @@ class Worker:
             answer = Affected(request.number, None, "cancelled")
         except FlowmillError as error:
             answer = Affected(request.number, None, str(error))
-        except Exception as error:
+        except Exception as error:  # the runs go on
             logger.exception("looking for affected tests broke")
             answer = Affected(request.number, None, f"internal error: {type(error).__name__}: {error}")
         finally:

@@ -219,7 +219,7 @@ class Runs:
         for listener in self._listeners:
             try:
                 tell(listener)
-            except Exception:
+            except Exception:  # one listener must not keep the news from the others
                 logger.exception("a run's news could not be shown")
 
 

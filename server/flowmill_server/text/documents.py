@@ -198,7 +198,7 @@ class Documents:
         for listener in self._listeners:
             try:
                 tell(listener)
-            except Exception:
+            except Exception:  # one listener must not keep the news from the others
                 logger.exception("news of a document could not be taken in")
 
 

@@ -101,7 +101,7 @@ async def connect(
                 )
             state = await spawn.running(place, _order(model, file, options), options.command, deadline)
             context = await asyncio.to_thread(_context, state, model)
-        except BaseException:
+        except BaseException:  # a cancel too must let the server go
             lease.drop()
             await spawn.gone(place)
             raise

@@ -34,7 +34,7 @@ def headline(error: BaseException) -> str:
         return headline(several[0])
     try:
         lines = [line for line in str(error).splitlines() if line.strip()]
-    except Exception as broken:
+    except Exception as broken:  # the text of a draft's own exception is code of the draft
         lines = [f"<its text raised {type(broken).__name__}>"]
     name = type(error).__name__
     return f"{name}: {lines[0].strip()}"[:400] if lines else name
