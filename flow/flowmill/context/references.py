@@ -71,6 +71,10 @@ class _Script(Protocol):
     def goto(self, line: int, column: int, *, follow_imports: bool) -> list[_Name]: ...
 
 
+_TURN = threading.Lock()
+"""Jedi is not made for threads, and a search that ran out of time is still in its last name."""
+
+
 class _Search(threading.Thread):
     """Asks jedi for one name after the other until the time is up; a thread, since one name may take long."""
 
@@ -85,13 +89,17 @@ class _Search(threading.Thread):
         jedi.settings.cache_directory = str(cache_dir() / "jedi")
 
     def run(self) -> None:
-        script = self._script()
-        if script is None:
-            return
+        script: _Script | None = None
         for line, column in self._places:
-            if time.monotonic() > self._until:
+            if not _TURN.acquire(timeout=max(0.0, self._until - time.monotonic())):
                 return
-            self.found += self._asked(script, line, column)
+            try:
+                script = script or self._script()
+                if script is None:
+                    return
+                self.found += self._asked(script, line, column)
+            finally:
+                _TURN.release()
 
     def _script(self) -> _Script | None:
         added = [str(self._root), str(self._root / "src")]

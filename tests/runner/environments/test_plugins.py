@@ -18,8 +18,7 @@ CASES = [
     pytest.param(project, environment, how, id=f"{project.name}-{environment}-{how}")
     for project, environments, ways in (
         *((project, [name], ["swap"]) for project in PROJECTS for name in project.environments),
-        *((project, ["plugins"], ["cold"]) for project in PROJECTS if "plugins" in project.environments),
-        *((project, ["plugins"], ["import", "spares"]) for project in COMMON),
+        *((project, ["plugins"], ["cold", "import", "spares"]) for project in COMMON),
         (KINDS, [name for name in made("py3") if "pytest" in name], ["swap"]),
     )
     for environment in environments

@@ -22,6 +22,9 @@ PREFILL_STEP = 32
 """Tokens that are read at once. The server sees a closed connection only between two
 steps; on a CPU 32 is as fast as 512 (75 and 79 tokens a second) and takes half a second."""
 GPU_PREFILL_STEP = 512
+REPEATED, GUESSED = 10, 16
+"""After so many tokens that the prompt has too, so many of what follows there are guessed and checked in one
+step: a repair, which repeats most of a function, comes 1.2 to 1.5 times as fast; the words stay the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def parameters(order: EngineOrder, llama: Any) -> Any:
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = threads(machine_cores())
     params.n_batch = params.n_ubatch = GPU_PREFILL_STEP if sys.platform == "darwin" else PREFILL_STEP
+    params.speculative.types = [llama.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+    params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = REPEATED, GUESSED
     params.cache_prompt = True
     params.cache_ram_mib = order.cache_mib
     params.sleep_idle_seconds = order.idle
