@@ -8,7 +8,7 @@ import pytest
 
 from doubles.command import Scripted
 from doubles.openai_server import Reply
-from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc, fenced
+from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc, fenced, write
 
 BROKEN = CALC.replace(STUB, "    return a - b\n")
 WORKING = CALC.replace(STUB, ADDS)
@@ -91,6 +91,71 @@ async def test_without_a_target_each_function_at_fault_is_repaired(
     assert flowmill.read("calc.py").decode() == WORKING
     assert "4 tests fail; they point at " in ended.err
     assert {event["target"]["qualname"] for event in ended.of("run.started")} == {"add", "twice"}
+
+
+SHOP = '''\
+def tax(amount):
+    """A fifth of the amount."""
+    return amount / 4
+
+
+def total(amounts):
+    """The sum with its tax."""
+    return sum(amounts) + tax(sum(amounts))
+
+
+def largest(amounts):
+    """The largest amount, 0 of none."""
+    return max(amounts)
+'''
+TEST_SHOP = """\
+from shop import largest, tax, total
+
+
+def test_tax():
+    assert tax(10) == 2
+
+
+def test_total():
+    assert total([10, 20]) == 36
+
+
+def test_total_of_none():
+    assert total([]) == 0
+
+
+def test_largest():
+    assert [largest([]), largest([1, 2])] == [0, 2]
+"""
+
+
+async def test_without_a_target_what_failing_tests_execute_most_comes_first(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """`total` fails only because of `tax`: once that is repaired, nothing of it is touched."""
+    project = {"shop.py": SHOP, "test_shop.py": TEST_SHOP}
+    write(tmp_path, project)
+    tax = fenced("def tax(amount):\n    return amount / 5")
+    largest = fenced("def largest(amounts):\n    return max(amounts, default=0)")
+    flowmill = await scripted(Reply((tax,), when="`tax`"), largest)
+    ended = await flowmill.run("repair", "--strategy", "sample", "--max-calls", "1")
+    assert (ended.code, ended.changed) == (0, ()), ended.err
+    assert "3 tests fail; they point at " in ended.err
+    together = ended.out.partition("All repairs together:")[2]
+    assert "-    return amount / 4\n+    return amount / 5\n" in together
+    assert "-    return max(amounts)\n+    return max(amounts, default=0)\n" in together
+    assert "total" not in ended.err.partition("repaired: ")[2]
+    assert "still fail" not in ended.err
+
+
+async def test_without_a_target_what_is_left_is_named(tmp_path: Path, scripted: Scripted) -> None:
+    write(tmp_path, {"shop.py": SHOP, "test_shop.py": TEST_SHOP})
+    flowmill = await scripted(fenced("def tax(amount):\n    return amount / 5"))
+    ended = await flowmill.run("repair", "--strategy", "sample", "--max-calls", "1", "--apply")
+    assert (ended.code, ended.changed) == (1, ("shop.py",)), ended.err
+    assert "repaired: shop.py::tax\n" in ended.err
+    assert "shop.py::largest (no draft came closer)" in ended.err
+    assert "1 test still fails: test_shop.py::test_largest\n" in ended.err
 
 
 async def test_without_a_target_and_without_a_fault(tmp_path: Path, scripted: Scripted) -> None:

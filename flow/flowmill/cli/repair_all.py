@@ -1,4 +1,8 @@
-"""`flowmill repair` without a target: run the tests, find the functions they fault, repair each."""
+"""`flowmill repair` without a target: run the tests, rank the functions by what fails, repair one after the other.
+
+A repair that is verified is in place for all that follows, written or not, so that the next
+function is judged together with it, and the search ends as soon as no test fails any more.
+"""
 
 from __future__ import annotations
 
@@ -6,71 +10,130 @@ import argparse
 import asyncio
 import os
 import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flowmill.cli.run import EXIT, execute, tell_warnings
-from flowmill.engine.locate import Suspect, failing_tests, suspects
+from flowmill.cli.run import EXIT, Executed, execute, tell_warnings
+from flowmill.engine.locate import Findings, Suspect, run_all, suspects
 from flowmill.paths import cache_dir
 from flowmill.runner.cold import ColdRunner
-from flowmill.shapes import TestResult
-from flowmill.wiring import Workplace, open_guard, open_workplace
+from flowmill.source.diff import function_diff, relative_name
+from flowmill.source.text import SourceFile
+from flowmill.wiring import Workplace, open_guard, open_workplace, request_for
 
 MOST = 5
 """Functions that are tried; the others are listed."""
+SHOWN = 3
+"""Tests that are named where some still fail."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of each function that was tried, and the text of each file that was repaired."""
+
+    mended: list[str] = field(default_factory=list[str])
+    left: list[str] = field(default_factory=list[str])
+    before: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
+    now: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
+
+    def take(self, name: str, executed: Executed) -> bool:
+        """Whether it is repaired."""
+        result = executed.result
+        if executed.code or result is None:
+            self.left.append(f"{name} ({_closest(executed)})")
+            return False
+        self.mended.append(name)
+        self.before.setdefault(result.target.file, result.original)
+        self.now[result.target.file] = result.data
+        return True
 
 
 def repair_all(args: argparse.Namespace) -> int:
-    """0 if every function that was tried is repaired, or with `--apply` no test fails any more; else 1.
-
-    Without `--apply` an innocent caller in a traceback stays on the list: only a written
-    repair shows that nothing of its own fails.
-    """
+    """0 if no test fails any more with what was repaired, 1 if some still do, 130 if it was cancelled."""
     place = open_workplace(None, vars(args), os.environ)
     tell_warnings(place)
     _say(f"running the tests of {place.project.root} ...")
-    failures = asyncio.run(_failures(place))
-    if not failures:
+    findings = asyncio.run(_look(place, {}))
+    if not findings.failures:
         _say("nothing fails here")
         return EXIT["unchanged"]
-    found = suspects(place.project.root, failures)
-    _say(
-        f"{len(failures)} tests fail; they point at "
-        + (", ".join(s.qualname for s in found[:MOST]) or "no function of the project")
-    )
-    return _each(place, found, failures, args)
+    found = suspects(place.project.root, findings)
+    named = ", ".join(s.qualname for s in found[:MOST]) or "no function of the project"
+    _say(f"{_tests(findings)} fail{'s' * (len(findings.failures) == 1)}; they point at {named}")
+    return _each(place, found, findings, args)
 
 
-async def _failures(place: Workplace) -> tuple[TestResult, ...]:
+def _each(place: Workplace, found: tuple[Suspect, ...], findings: Findings, args: argparse.Namespace) -> int:
+    """Repair the suspects in turn until none of these tests fails."""
+    report = Report()
+    for suspect in found[:MOST]:
+        request = request_for(place, "repair", suspect.file, suspect.qualname)
+        executed = execute(place, replace(request, buffers=dict(report.now)), args)
+        if executed.code == EXIT["cancelled"]:
+            return executed.code
+        if report.take(_name(place, suspect), executed):
+            findings = asyncio.run(_look(place, report.now, findings.ids))
+        if not findings.failures:
+            break
+    _tell(place, report, found, findings, args)
+    return 1 if findings.failures else 0
+
+
+async def _look(place: Workplace, overlay: Mapping[Path, bytes], only: tuple[str, ...] = ()) -> Findings:
+    """Run all tests with these files in their places, or only those that failed before."""
     runner = ColdRunner(place.project, cache_dir(), open_guard(place))
+    settings = place.settings
     try:
-        return await failing_tests(runner, place.settings.max_seconds, place.settings.test_seconds)
+        return await run_all(runner, settings.max_seconds, settings.test_seconds, overlay, only)
     finally:
         await runner.aclose()
 
 
-def _each(
-    place: Workplace, found: tuple[Suspect, ...], failures: tuple[TestResult, ...], args: argparse.Namespace
-) -> int:
-    """Repair the suspects in turn, until the functions tried account for every failing test."""
-    mended: list[str] = []
-    left: list[str] = []
-    for suspect in found[:MOST]:
-        code = execute(place, "repair", suspect.file, suspect.qualname, args)
-        if code == EXIT["cancelled"]:
-            return code
-        (left if code else mended).append(f"{_shown(place, suspect.file)}::{suspect.qualname}")
-        if not code and args.apply and not asyncio.run(_failures(place)):
-            left = []
-            break
-    _say(f"repaired: {', '.join(mended) or 'none'}")
-    rest = left + [f"{_shown(place, s.file)}::{s.qualname}" for s in found[MOST:]]
-    if rest:
-        _say(f"not repaired, or nothing of theirs fails: {', '.join(rest)}")
-    return 0 if mended and not rest and failures else 1
+# ------------------------------------------------------------------ what is said at the end
+def _tell(
+    place: Workplace,
+    report: Report,
+    found: tuple[Suspect, ...],
+    findings: Findings,
+    args: argparse.Namespace,
+) -> None:
+    if len(report.mended) > 1 and not args.json:
+        sys.stdout.write("\nAll repairs together:\n\n" + _diff(place, report))
+    _say(f"repaired: {', '.join(report.mended) or 'none'}")
+    if not findings.failures:
+        return
+    left = report.left + [f"{_name(place, s)} (not tried)" for s in found[MOST:]]
+    if left:
+        _say(f"not repaired, or nothing of theirs fails: {', '.join(left)}")
+    rest = len(findings.failures) - SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
+    still = "fails" if len(findings.failures) == 1 else "fail"
+    _say(f"{_tests(findings)} still {still}: {', '.join(findings.ids[:SHOWN])}{more}")
 
 
-def _shown(place: Workplace, file: Path) -> str:
-    return str(file.relative_to(place.project.root))
+def _diff(place: Workplace, report: Report) -> str:
+    files = [SourceFile.from_bytes(path, data) for path, data in report.before.items()]
+    return "".join(function_diff(file, report.now[file.path], place.project.root) for file in files)
+
+
+def _closest(executed: Executed) -> str:
+    """How far the best draft got."""
+    finished = executed.finished
+    if finished is None or finished.best is None:
+        return "no draft came closer"
+    after = Counter(finished.evidence.after)
+    return f"the best draft passes {after['passed']} of {after.total()} tests"
+
+
+def _tests(findings: Findings) -> str:
+    count = len(findings.failures)
+    return "1 test" if count == 1 else f"{count} tests"
+
+
+def _name(place: Workplace, suspect: Suspect) -> str:
+    return f"{relative_name(suspect.file, place.project.root)}::{suspect.qualname}"
 
 
 def _say(text: str) -> None:

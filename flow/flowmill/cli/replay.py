@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flowmill.cli.run import follow
+from flowmill.cli.run import code_of, follow
 from flowmill.errors import UsageError
 from flowmill.events import Json
 from flowmill.journal import Journal, Recorded, load_export
@@ -73,7 +73,7 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     prefills = any(a.prompt.prefill for a in answers)
     model = ReplayModel(answers, replace(_profile(row.model), prefills=prefills))
     args.apply = False
-    return asyncio.run(follow(open_run(place, request, journal, model), place, journal, args))
+    return code_of(asyncio.run(follow(open_run(place, request, journal, model), place, journal, args)))
 
 
 def _profile(name: str) -> ModelProfile:

@@ -10,17 +10,19 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from flowmill.apply import apply
 from flowmill.cli.view import View, choose_view
+from flowmill.engine.request import Result, RunRequest
 from flowmill.engine.run import Run
 from flowmill.errors import UsageError
 from flowmill.events import RunFinished
 from flowmill.journal import Journal
 from flowmill.options import Sandbox
-from flowmill.shapes import Mode, Status, StrategyName
+from flowmill.shapes import Status, StrategyName
 from flowmill.source.functions import parse_target
 from flowmill.wiring import Workplace, open_run, open_workplace, request_for
 
@@ -39,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
     path = Path(os.path.abspath(file))
     place = open_workplace(path, vars(args), os.environ)
     tell_warnings(place)
-    return execute(place, "repair" if argv[0] == "repair" else "generate", path, qualname, args)
+    return execute(
+        place, request_for(place, "repair" if argv[0] == "repair" else "generate", path, qualname), args
+    ).code
 
 
 def tell_warnings(place: Workplace) -> None:
@@ -47,14 +51,27 @@ def tell_warnings(place: Workplace) -> None:
         sys.stderr.write(f"flowmill: {warning}\n")
 
 
-def execute(place: Workplace, mode: Mode, file: Path, qualname: str, args: argparse.Namespace) -> int:
-    """One run, shown and journaled; the result is the exit code."""
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """How a run ended: the exit code of its own, its last event, and what may be written."""
+
+    code: int
+    finished: RunFinished | None
+    result: Result | None
+
+
+def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> Executed:
+    """One run, shown and journaled."""
     with Journal.open(redact=place.mask) as journal:
-        run = open_run(place, request_for(place, mode, file, qualname), journal)
+        run = open_run(place, request, journal)
         told = _tell(journal.problem, "")
-        code = asyncio.run(follow(run, place, journal, args))
+        finished = asyncio.run(follow(run, place, journal, args))
     _tell(journal.problem, told)
-    return code
+    return Executed(code_of(finished), finished, run.result)
+
+
+def code_of(finished: RunFinished | None) -> int:
+    return EXIT[finished.status if finished else "failed"]
 
 
 def _tell(problem: str, told: str) -> str:
@@ -64,9 +81,11 @@ def _tell(problem: str, told: str) -> str:
     return problem
 
 
-async def follow(run: Run, place: Workplace, journal: Journal, args: argparse.Namespace) -> int:
-    """Show a run until it ends, and write its result if that is asked and earned."""
-    status: Status = "failed"
+async def follow(
+    run: Run, place: Workplace, journal: Journal, args: argparse.Namespace
+) -> RunFinished | None:
+    """Show a run until it ends, and write its result if that is asked and earned; its last event."""
+    finished: RunFinished | None = None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no such handlers
@@ -77,9 +96,9 @@ async def follow(run: Run, place: Workplace, journal: Journal, args: argparse.Na
                 journal.append(record)
                 view.show(record)
                 if isinstance(record.event, RunFinished):
-                    status = record.event.status
+                    finished = record.event
         _write(run, view, place, args)
-    return EXIT[status]
+    return finished
 
 
 def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> None:

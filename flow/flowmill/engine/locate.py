@@ -1,23 +1,30 @@
-"""Which functions failing tests point at, most likely first: from tracebacks, then from what the tests name."""
+"""Which functions failing tests point at, most likely first: by what tests execute, raise and name.
+
+What failing tests execute and passing ones do not is weighed by Ochiai's coefficient, the best of the
+usual ones for single faults (Abreu, Zoeteweij, van Gemund 2007).
+"""
 
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowmill.errors import ProjectError, TargetError
 from flowmill.protocols import Runner
-from flowmill.shapes import RunEnd, TestLimits, TestOrder, TestResult
+from flowmill.shapes import FunctionName, Overlay, RunEnd, TestLimits, TestOrder, TestResult
 from flowmill.source.functions import find_functions, function_at
 from flowmill.source.text import SourceFile
 
 FRAME = re.compile(r"^(\S[^\n:]*\.py):(\d+): ", re.M)
 IN_TRACEBACK, NAMED = 2, 1
+EXECUTED = 4
+"""What a function weighs that every failing test executes and no other test does."""
 SKIPPED = frozenset({"build", "dist", "node_modules", "site-packages", "venv", "env"})
 FILES = 400
 """Source files that are looked through for the names in failing tests."""
@@ -25,19 +32,37 @@ FILES = 400
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A function and how strongly the failing tests point at it."""
+    """A function and how strongly the failing tests point at it, from 0 to 7."""
 
     file: Path
     qualname: str
-    weight: int
+    weight: float
 
 
-async def failing_tests(runner: Runner, seconds: float, test_seconds: float) -> tuple[TestResult, ...]:
-    """The tests of the whole project that fail. Raises `ProjectError` if they cannot be run."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a run of tests showed: those that fail, and by test id the functions that each one executed."""
+
+    failures: tuple[TestResult, ...]
+    executed: Mapping[str, frozenset[FunctionName]] = field(
+        default_factory=dict[str, frozenset[FunctionName]]
+    )
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(failure.id for failure in self.failures)
+
+
+async def run_all(
+    runner: Runner, seconds: float, test_seconds: float, overlay: Overlay, only: tuple[str, ...] = ()
+) -> Findings:
+    """Run all tests of the project, or `only` these. Raises `ProjectError` if they cannot be run."""
     failures: list[TestResult] = []
     end: RunEnd | None = None
     limits = TestLimits(seconds, test_seconds, timeouts=20)
-    async with aclosing(runner.run(TestOrder({}, untrusted=False, limits=limits))) as messages:
+    files = tuple(dict.fromkeys(test.partition("::")[0] for test in only))
+    order = TestOrder(overlay, files, only, census=not only, untrusted=bool(overlay), limits=limits)
+    async with aclosing(runner.run(order)) as messages:
         async for message in messages:
             if isinstance(message, TestResult) and message.outcome not in ("passed", "skipped"):
                 failures.append(message)
@@ -47,20 +72,43 @@ async def failing_tests(runner: Runner, seconds: float, test_seconds: float) -> 
         raise ProjectError(end.detail or f"the tests cannot run: {end.problem}")
     if end is not None and end.problem == "timeout" and not failures:
         raise ProjectError("the tests did not end in time, and none has failed so far: raise --max-seconds")
-    return tuple(failures)
+    return Findings(tuple(failures), end.census.tests if end is not None and end.census is not None else {})
 
 
-def suspects(root: Path, failures: Iterable[TestResult]) -> tuple[Suspect, ...]:
+def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:
     """Functions of the project that the failures point at, no test functions among them."""
-    weights: Counter[tuple[Path, str]] = Counter()
     files: dict[Path, SourceFile | None] = {}
-    for failure in failures:
+    weights = _by_execution(root, findings)
+    share = 1 / max(1, len(findings.failures))
+    for failure in findings.failures:
         for found in set(_in_traceback(root, failure, files)):
-            weights[found] += IN_TRACEBACK
+            weights[found] = weights.get(found, 0.0) + IN_TRACEBACK * share
         for found in set(_named(root, failure, files)):
-            weights[found] += NAMED
+            weights[found] = weights.get(found, 0.0) + NAMED * share
     ranked = sorted(weights.items(), key=lambda item: (-item[1], str(item[0][0]), item[0][1]))
-    return tuple(Suspect(file, qualname, weight) for (file, qualname), weight in ranked)
+    return tuple(
+        Suspect(file, name, weight) for (file, name), weight in ranked if _is_there(file, name, files)
+    )
+
+
+def _by_execution(root: Path, findings: Findings) -> dict[tuple[Path, str], float]:
+    """Ochiai: of a function, failing tests that execute it over the root of all failing times all that execute it."""
+    failing = set(findings.ids)
+    failed, ran = Counter[FunctionName](), Counter[FunctionName]()
+    for test, functions in findings.executed.items():
+        ran.update(functions)
+        failed.update(functions if test in failing else ())
+    return {
+        (root / file, name): EXECUTED * n / math.sqrt(len(failing) * ran[file, name])
+        for (file, name), n in failed.items()
+        if is_own(root, root / file)
+    }
+
+
+def _is_there(path: Path, qualname: str, files: dict[Path, SourceFile | None]) -> bool:
+    """Whether it is a function that can be written: what is executed may be a lambda, or made at run time."""
+    file = _read(path, files)
+    return file is not None and any(function.qualname == qualname for function in find_functions(file))
 
 
 def _in_traceback(
