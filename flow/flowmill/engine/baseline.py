@@ -118,10 +118,12 @@ class BaselineTaker:
     async def _first_useful(self, selection: Selection) -> Baseline | None:
         """The first tier that reaches the target; for a written body, all up to the first that faults it."""
         useful: Baseline | None = None
+        broken = ""
         for place, tier in enumerate(selection.tiers):
             rest = selection.tiers[place + 1 :]
             tally = await self._run(tier)
-            _complain(tally, tier, last=not rest and useful is None)
+            _complain(tally, tier)
+            broken = broken or _uncollected(tally)
             self._so_far.join(tally)
             if _useful(tally, tier, last=not rest):
                 wider = None if tier.how == "given" else next((t for t in rest if t.how != "all"), None)
@@ -129,6 +131,8 @@ class BaselineTaker:
                 useful = Baseline(self._suite(self._so_far, tier), wider, problem)
                 if self._was_stub or problem or useful.suite.failing_before():
                     break
+        if useful is None and broken:
+            raise ProjectError(broken)
         return useful and self._noted(useful)
 
     def _noted(self, baseline: Baseline) -> Baseline:
@@ -197,16 +201,22 @@ class BaselineTaker:
         )
 
 
-def _complain(tally: Tally, tier: Tier, *, last: bool) -> None:
+def _complain(tally: Tally, tier: Tier) -> None:
     """Raise what the user has to mend before any draft makes sense."""
     end = tally.end
     if end.problem in BROKEN:
         raise ProjectError(end.detail)
-    nothing_ran = end.problem == "collection" and not end.through_target and not tally.results
-    if nothing_ran and (last or tier.how == "given"):
-        raise ProjectError(f"the tests cannot be collected: {end.detail}")
+    if tier.how == "given" and (broken := _uncollected(tally)):
+        raise ProjectError(broken)
     if tier.how == "given" and end.problem in (None, "no_tests") and end.detail:
         raise UsageError(f"--tests: {end.detail}")
+
+
+def _uncollected(tally: Tally) -> str:
+    """What keeps test files from being collected though it is not the target, in one line."""
+    end = tally.end
+    outside = end.problem == "collection" and not end.through_target
+    return f"the tests cannot be collected: {end.detail}" if outside else ""
 
 
 def _useful(tally: Tally, tier: Tier, *, last: bool) -> bool:

@@ -31,6 +31,10 @@ WAYS = {
 }
 
 
+WIDER_SECONDS = 20.0
+"""How long a winner is run on tests that it was not made with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The place that drafts are put into."""
@@ -266,7 +270,7 @@ class Judge:
             trace=target,
             untrusted=data != self.original,
             clean=True,
-            limits=TestLimits(max(5.0, self._meter.remaining / 2), self._test_seconds),
+            limits=TestLimits(max(5.0, min(WIDER_SECONDS, self._meter.remaining / 2)), self._test_seconds),
         )
         return await self._collect(order, None)
 

@@ -61,6 +61,7 @@ class Search:
         self._campaign: Campaign | None = None
         self._exhausted = asyncio.Event()
         """Nothing is left to mutate, or was nothing at all."""
+        self._confirming = asyncio.Lock()
         self._getting: asyncio.Task[Candidate | None] | None = None
         self._hearing: asyncio.Task[Mutant | None] | None = None
         self.confirmed: int | None = None
@@ -172,11 +173,12 @@ class Search:
 
     async def _confirmed(self) -> bool:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""
-        with self._lanes.draft():
-            while self._board.verified:
-                if await confirm(self._judge, self._board, self._wider, self._emitter, self._meter):
-                    self.confirmed = self._board.best.number
-                    return True
+        async with self._confirming:
+            with self._lanes.draft():
+                while self._board.verified:
+                    if await confirm(self._judge, self._board, self._wider, self._emitter, self._meter):
+                        self.confirmed = self._board.best.number
+                        return True
         return False
 
     async def _produce(self, strategy: StrategyName, given: Sequence[Draft]) -> None:
@@ -201,6 +203,8 @@ class Search:
         seconds = min(AHEAD_SECONDS, AHEAD_SHARE * self._meter.remaining)
         with self._emitter.stage("mutations"), suppress(TimeoutError):
             await asyncio.wait_for(self._exhausted.wait(), seconds)
+        async with self._confirming:  # Where one has won, nothing more is asked.
+            pass
 
     async def _ask(self, strategy: StrategyName) -> None:
         if strategy in ("flow", "sample") and not self._board.suite.trusts:

@@ -30,7 +30,7 @@ _PLUGINS = re.compile(
 
 _OFF: dict[str, object] = {
     # pytest's own
-    "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False, "stepwise_skip": False,
+    "continue_on_collection_errors": True, "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False, "stepwise_skip": False,
     "usepdb": False, "trace": False, "debug": None, "pastebin": None, "log_file": None, "xmlpath": None,
     # of xdist, randomly and benchmark
     "numprocesses": None, "dist": "no", "distload": False, "tx": [], "looponfail": False,
@@ -38,7 +38,7 @@ _OFF: dict[str, object] = {
     "benchmark_save": None, "benchmark_autosave": None, "benchmark_json": None, "benchmark_histogram": [],
     "benchmark_compare": [], "benchmark_compare_fail": None, "benchmark_cprofile_dump": [],
 }  # fmt: skip
-"""By the name that the option has in code. A plugin that takes one as it is given has it from addopts only."""
+"""By the name that the option has in code. One file that cannot be read leaves the tests of the others. A plugin that takes one as it is given has it from addopts only."""
 
 
 def strip_options(given: Sequence[str]) -> list[str]:

@@ -78,8 +78,11 @@ class Zygote:
         # wrong, that is told best by a run of its own; this process ends as pytest ends it.
         if self._haste is not None:
             self._haste.end()
-        if self._order.zygote == "collected" and session.items and not session.testsfailed:
-            self._wait_collected(session)
+        if self._order.zygote == "collected":
+            if session.items and not session.testsfailed:
+                self._wait_collected(session)
+            else:
+                session.config.option.continue_on_collection_errors = False
         yield
 
     def _wait_collected(self, session: pytest.Session) -> None:
