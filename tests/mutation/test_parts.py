@@ -74,6 +74,12 @@ def test_what_no_function_can_hold_is_not_grafted(body: str) -> None:
     assert graft(file, find(file, "Box.f"), body) is None
 
 
+def test_what_is_merely_odd_is_grafted_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    file = SourceFile.from_bytes(Path("m.py"), b"def f(x):\n    return x\n")
+    assert graft(file, find(file, "f"), "return x is 1\n") == b"def f(x):\n    return x is 1\n"
+    assert not recwarn.list
+
+
 def test_the_module_is_looked_through() -> None:
     file = module()
     seen = look_around(

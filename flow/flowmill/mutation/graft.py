@@ -6,7 +6,7 @@ import ast
 
 from flowmill.source.function import Function
 from flowmill.source.layout import SpliceError, code_lines, indented
-from flowmill.source.text import SourceFile, parse
+from flowmill.source.text import SourceFile, compile_quietly, parse
 
 
 def graft(file: SourceFile, function: Function, body: str) -> bytes | None:
@@ -33,7 +33,7 @@ def _compiles(body: str) -> bool:
         holder.body = parse(body).body
         if any(isinstance(node, (ast.Nonlocal, ast.YieldFrom)) for node in ast.walk(holder)):
             return True
-        compile(tree, "draft", "exec", dont_inherit=True)
+        compile_quietly(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -23,7 +22,7 @@ from flowmill.source.layout import (
     retabbed,
 )
 from flowmill.source.places import class_of, definitions_by_name, outermost, place_before
-from flowmill.source.text import NEWLINE, SourceFile, parse
+from flowmill.source.text import NEWLINE, SourceFile, compile_quietly, parse
 
 __all__ = ["SpliceError", "Spliced", "draft_of", "splice", "splice_noted"]
 
@@ -251,9 +250,7 @@ def _check(text: str, function: Function, added: int) -> None:
             node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"
         ]
         holder = outermost(tree, function.def_line + added)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(ast.Module([*future, holder], []), "draft", "exec", dont_inherit=True)
+        compile_quietly(ast.Module([*future, holder], []))
     except SyntaxError as error:
         line = f" on line {error.lineno}" if error.lineno else ""
         raise SpliceError(f"with the draft the file is not Python: {error.msg}{line}") from None

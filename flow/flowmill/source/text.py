@@ -163,6 +163,13 @@ def parse(text: str) -> ast.Module:
         return ast.parse(text)
 
 
+def compile_quietly(tree: ast.Module) -> None:
+    """See whether Python takes it, silent about what is merely odd (`x is 1`). Raises what `compile` does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(tree, "draft", "exec", dont_inherit=True)
+
+
 def end_of_line(text: str, offset: int) -> int:
     """Where the line ends that holds nothing but semicolons, continuations and a comment after `offset`.
 
