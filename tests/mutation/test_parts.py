@@ -105,6 +105,12 @@ def test_the_module_is_looked_through() -> None:
         ("DID NOT RAISE KeyError", 'with raises(KeyError, match=r"no .* key"):', [("KeyError", "")]),
         ("AttributeError: x", 'with raises(Odd, match="^It is odd .*"):', [("Odd", "It is odd ")]),
         ("AttributeError: x", 'with raises(Odd, match="odd.even"):', [("Odd", "")]),
+        (
+            "AttributeError: x",
+            "with raises(Odd) as e:\n    f(1)\nassert 'odd' in str(e.value).lower()\nassert \"one\" in str(e)",
+            [("Odd", "odd one")],
+        ),
+        ("AttributeError: x", "with raises(Odd) as e:\n    f(1)\nassert 'odd' in str(other)", [("Odd", "")]),
         ("TypeError", "self.assertRaisesRegex(ValueError, 'too low'):", [("ValueError", "too low")]),
     ],
 )

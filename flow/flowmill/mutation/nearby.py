@@ -17,6 +17,8 @@ _NOT_RAISED = re.compile(r"DID NOT RAISE (?:<class ')?([\w.]+)|([\w.]+) not rais
 _RAISES = re.compile(
     r"""[rR]aises(?:Regex)?\(\s*([\w.]+)(?:,\s*(?:match\s*=\s*)?r?(["'])((?:(?!\2).)*)\2)?"""
 )
+_CAUGHT_AS = re.compile(r"[^\n]*?\bas\s+(\w+)\s*:")
+_ASKED = r"""(["'])((?:(?!\1).)+)\1\s+in\s+(?:str|repr)\(\s*{name}\b"""
 _PLAIN = re.compile(r"[\w ,:;=!<>/-]*")
 
 
@@ -74,12 +76,21 @@ def wanted_exceptions(
     missed: dict[tuple[str, str], None] = {}
     spoken: dict[tuple[str, str], None] = {}
     for failure in failures:
-        for name, _, words in _RAISES.findall(sources.get(failure.id, "")):
-            spoken[name.rpartition(".")[2], _plain(words)] = None
+        source = sources.get(failure.id, "")
+        for raises in _RAISES.finditer(source):
+            words = _plain(raises[3] or "") or _asked_later(source, raises.end())
+            spoken[raises[1].rpartition(".")[2], words] = None
         for pair in _NOT_RAISED.findall(f"{failure.message}\n{failure.details}"):
             missed |= {(name.rpartition(".")[2], ""): None for name in pair if name}
     silent = [found for found in missed if found[0] not in {name for name, _ in spoken}]
     return (*spoken, *silent)
+
+
+def _asked_later(source: str, place: int) -> str:
+    """The words that are looked for in `as caught`, after that place."""
+    caught = _CAUGHT_AS.match(source, place)
+    found = re.findall(_ASKED.format(name=caught[1]), source[place:]) if caught else []
+    return " ".join(dict.fromkeys(words for _, words in found if _PLAIN.fullmatch(words)))
 
 
 def _plain(pattern: str) -> str:
