@@ -97,6 +97,23 @@ async def test_the_file_of_the_function_s_tests_is_broken_and_others_are_not(
     assert "no_such_module" in ended.err
 
 
+async def test_a_file_of_other_tests_is_broken(tmp_path: Path, scripted: Scripted) -> None:
+    """Only a run of all tests finds the function's own: its name stands nowhere."""
+    calc(
+        tmp_path,
+        test_calc_py="",
+        test_far_py="import importlib\n\ndef test():\n"
+        "    assert getattr(importlib.import_module('cal' + 'c'), 'a' + 'dd')(1, 2) == 3\n",
+        test_other_py="import no_such_module\n",
+    )
+    flowmill = await scripted(GOOD)
+    ended = await flowmill.run(*GENERATE)
+    assert (ended.code, ended.err) == (0, "")
+    assert (
+        "test_other.py: ModuleNotFoundError: No module named 'no_such_module'; those that can" in ended.notes
+    )
+
+
 BAD = {
     "hangs": ("import time\n    time.sleep(600)", "timeout", "timed out after 1 s"),
     "hangs and cannot be interrupted": (

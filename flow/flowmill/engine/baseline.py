@@ -133,6 +133,8 @@ class BaselineTaker:
                     break
         if useful is None and broken:
             raise ProjectError(broken)
+        if broken:
+            self._emitter.note(f"{broken}; those that can be count", "warning")
         return useful and self._noted(useful)
 
     def _noted(self, baseline: Baseline) -> Baseline:
