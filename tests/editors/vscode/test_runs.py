@@ -151,8 +151,8 @@ def test_results_run_page_and_log(window: WindowOf, model: ModelOf) -> None:
         w.shot("test results")
         w.click(RESULT, "older results")
         w.press("ArrowRight", "ArrowRight")
-        w.click(RESULT, "AssertionError: assert -1 == 3")
-        w.until(EXPECTED, "^3$")
+        w.click(RESULT, "AssertionError: assert")
+        w.until(EXPECTED, r"^\d$")
         w.shot("expected and got")
 
 
