@@ -25,8 +25,6 @@ from doubles.projects import (
 
 SOLVED = CALC.replace(STUB, ADDS).encode()
 GENERATE = ("generate", "calc.py::add", "--max-calls", "2")
-BRIEFLY = (*GENERATE, "--max-seconds", "8")
-"""A draft that is nearly right is mutated for a while, also when the model has no more to say."""
 
 
 async def test_apply_writes_the_function_and_nothing_else(tmp_path: Path, scripted: Scripted) -> None:
@@ -131,7 +129,7 @@ async def test_drafts_that_are_all_wrong(tmp_path: Path, scripted: Scripted) -> 
 async def test_one_call_is_one_call(tmp_path: Path, scripted: Scripted) -> None:
     calc(tmp_path)
     flowmill = await scripted(HALF, GOOD)
-    ended = await flowmill.run(*BRIEFLY, "--max-calls", "1", "--apply", "--json")
+    ended = await flowmill.run("generate", "calc.py::add", "--max-calls", "1", "--apply", "--json")
     assert (ended.code, ended.changed) == (1, ())
     assert ended.finished["status"] == "improved"
     assert ended.finished["evidence"]["after"] == {"failed": 1, "passed": 3}
@@ -144,7 +142,7 @@ async def test_a_merely_better_draft_is_written_if_the_user_allows_it(
 ) -> None:
     calc(tmp_path)
     flowmill = await scripted(HALF)
-    ended = await flowmill.run(*BRIEFLY, "--apply", "--allow-unverified")
+    ended = await flowmill.run(*GENERATE, "--apply", "--allow-unverified")
     assert (ended.code, ended.changed) == (1, ("calc.py",))
     assert "Better, but not verified: 3 of 4 tests pass" in ended.out
     assert "Written to calc.py." in ended.out
@@ -153,7 +151,7 @@ async def test_a_merely_better_draft_is_written_if_the_user_allows_it(
 async def test_what_is_better_stays_best(tmp_path: Path, scripted: Scripted) -> None:
     calc(tmp_path)
     flowmill = await scripted(HALF, WRONG)
-    ended = await flowmill.run(*BRIEFLY, "--json")
+    ended = await flowmill.run(*GENERATE, "--json")
     assert (ended.code, ended.finished["best"]) == (1, 1)
     assert ended.of("draft.scored", draft=2)
 

@@ -65,6 +65,7 @@ BODY = "return len([w for w in text.split() if len(w) >= least])\n"
         f"~~~\ndef count(text, *, least=1):\n    {BODY}~~~",
         f"```python\n    def count(text, *, least=1):\n        {BODY}```",
         f"```python\ndef count(text, least=1):\n    '''Another docstring.'''\n    {BODY}```",
+        f"```python\ndef count(text, *, least=1):\n    'Count.'\n    '''Again\n\nit.'''\n    'so'\n    {BODY}```",
         f"def count(text, *, least=1):\n    {BODY}",
         f"The function:\n\ndef count(text, *, least=1):\n    {BODY}\nI hope this helps!",
         f"```python\n{BODY}```",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -73,7 +74,9 @@ class Stand:
     def _results(self, order: TestOrder) -> list[TestResult]:
         source = order.overlay.get(self.file, self.file.read_bytes()).decode()
         names: dict[str, Callable[[int], object]] = {}
-        exec(compile(ast.parse(source), "m.py", "exec"), names)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exec(compile(ast.parse(source), "m.py", "exec"), names)
         return [self._result(test, names["twice"], source) for test in self._cases]
 
     def _result(self, test: str, function: Callable[[int], object], source: str) -> TestResult:
@@ -223,14 +226,24 @@ async def test_two_slips_are_mended_one_after_the_other(tmp_path: Path) -> None:
     assert "return n * 2" in best.code or "return n + n" in best.code
 
 
+MANY = {f"test_m.py::test_n{n}": (n, 2 * n) for n in range(7)}
+
+
 async def test_a_near_miss_of_the_model_is_mutated_too(tmp_path: Path) -> None:
-    stand = Stand(
-        tmp_path, "raise NotImplementedError", [answer("if n:\n    return n * 2\nreturn 31"), never()], ZERO
-    )
+    near = [answer("if n:\n    return n * 2\nreturn 31"), never()]
+    stand = Stand(tmp_path, "raise NotImplementedError", near, MANY)
     end = await stand.run("generate")
     assert end.status == "verified", stand.notes
     best = next(d for d in stand.drafts if d.draft == end.best)
     assert (best.origin, best.parent) == (MUTATED, 1)
+
+
+async def test_few_tests_make_no_near_miss(tmp_path: Path) -> None:
+    """Of a wrong draft, some change passes three tests."""
+    near = [answer("if n:\n    return n * 2\nreturn 31")]
+    stand = Stand(tmp_path, "raise NotImplementedError", near, ZERO)
+    await stand.run("generate", budget=Budget(20, 1))
+    assert "mutation" not in stand.notes
 
 
 async def test_a_stub_is_not_mutated(tmp_path: Path) -> None:

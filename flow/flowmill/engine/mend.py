@@ -87,6 +87,9 @@ def _mend_block(block: Block, finish: FinishReason, around: Surroundings) -> Men
     if found.is_stub or not found.source.strip():
         raise Unusable("the body is only a placeholder")
     draft = _without_scaffold(draft_of(found))
+    draft = replace(draft, body=_without_docstrings(draft.body))
+    if not draft.body.strip():
+        raise Unusable("the body is only a placeholder")
     if _has_placeholder(draft.body):
         raise Unusable("the body leaves a part out (a placeholder comment or `...`)")
     draft = replace(draft, body=_user_parameters(draft.body, found, around.function))
@@ -99,6 +102,25 @@ def _without_scaffold(draft: Draft) -> Draft:
     lines = draft.body.split("\n")
     first = next((n for n, line in enumerate(lines) if not line.lstrip().startswith("#")), 0)
     return replace(draft, body="\n".join(lines[first:]).lstrip("\n"))
+
+
+def _without_docstrings(body: str) -> str:
+    """Without the texts at its beginning: small models write the docstring again, often line by line."""
+    tree = parse(f"async def _():\n{textwrap.indent(body, ' ')}")
+    holder = tree.body[0] if tree is not None and tree.body else None
+    if not isinstance(holder, ast.AsyncFunctionDef):
+        return body
+    last = 0
+    for statement in holder.body:
+        match statement:
+            case ast.Expr(value=ast.Constant(value=str())):
+                last = statement.end_lineno or last
+            case _ if last < statement.lineno:
+                break
+            case _:  # It begins on the line on which the text ends.
+                return body
+    # The parsed text has one line more, the header.
+    return "\n".join(body.split("\n")[last - 1 :]).lstrip("\n") if last else body
 
 
 def _has_function(tree: ast.Module) -> bool:

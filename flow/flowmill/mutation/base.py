@@ -20,6 +20,8 @@ from flowmill.source.text import SourceFile, parse
 MOST_AFTERWARDS = 400
 """Changes of a body that is itself a mutant."""
 TOO_SLOW = 3
+NEAR_TESTS = 6
+"""A draft is nearly right only by the word of so many tests: of few, some change of a wrong one passes all."""
 FIRST_TESTS = 6
 """Failing tests that a mutant is run on before all others."""
 
@@ -115,12 +117,13 @@ def stands_alone(base: Base, alone: Mapping[str, TestResult]) -> bool:
 
 
 def near_miss(verdict: Verdict, board: Board) -> bool:
-    """Whether a draft passes at least half of its tests, more than the code as it stood, and not all."""
+    """Whether a draft passes two thirds of its tests, more than the code as it stood, and not all."""
     suite = board.suite
     ids = counted(verdict, suite)
     good = passed(verdict, suite, ids)
     before = baseline_passes(suite, suite.counting, was_stub=suite.was_stub)
-    return verdict.complete and bool(ids) and before < good < len(ids) <= 2 * good
+    enough = len(ids) >= NEAR_TESTS and 3 * good >= 2 * len(ids)
+    return verdict.complete and enough and before < good < len(ids)
 
 
 def told_apart(bodies: Sequence[str]) -> set[str]:
