@@ -80,16 +80,14 @@ def prompt_for(
 def header_prefill(task: Task, first_words: str = "") -> str:
     """The beginning of an answer that is the user's own function, up to where its body begins.
 
-    A long docstring is cut to its first line: the whole one stands in the prompt, and
-    what is drafted keeps the user's anyway.
+    A long docstring is left out: the whole one stands in the prompt, and what is drafted keeps the
+    user's anyway. Cut to its first line, it made a small model write the rest of it again.
     """
     function = task.function
     signature = textwrap.dedent(function.header[: function.header_end - function.start]).strip("\n")
     doc = (ast.get_docstring(function.node) or "").strip()
-    if len(doc) > LONG_DOCSTRING:
-        doc = doc.split("\n", 1)[0].strip()
     lines = ["```python", signature]
-    if doc:
+    if doc and len(doc) <= LONG_DOCSTRING:
         quoted = doc.replace("\\", "\\\\").replace('"""', r"\"\"\"")
         lines.append(textwrap.indent(f'"""{quoted}"""', "    ", lambda line: bool(line.strip())))
     if first_words:
