@@ -16,7 +16,7 @@ Change = types.TextDocumentContentChangeEvent
 
 
 def opened(text: str, encoding: Encoding = "utf-16", language: str = "python") -> Document:
-    return Document("file:///work/a.py", language, 1, text, encoding=encoding)
+    return Document("file:///project/a.py", language, 1, text, encoding=encoding)
 
 
 def part(start: tuple[int, int], end: tuple[int, int], text: str) -> Change:

@@ -56,7 +56,7 @@ def change(uri: str, version: int, text: str) -> types.DidChangeTextDocumentPara
     return types.DidChangeTextDocumentParams(identifier, [whole])
 
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 
 
 def test_listeners_hear_in_order_and_one_that_breaks_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ SAMPLE = 120
 
 
 def opened(text: str) -> Document:
-    return Document("file:///work/a.py", "python", 1, text)
+    return Document("file:///project/a.py", "python", 1, text)
 
 
 def edit(document: Document, first: int, removed: int, text: str) -> None:
