@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowmill.cli.run import EXIT, Executed, execute, tell_warnings
-from flowmill.engine.locate import Findings, Suspect, run_all, suspects
+from flowmill.engine.locate import Findings, Suspect, run_all, still_failing, suspects
 from flowmill.paths import cache_dir
 from flowmill.runner.cold import ColdRunner
+from flowmill.shapes import TestLimits
 from flowmill.source.diff import function_diff, relative_name
 from flowmill.source.text import SourceFile
 from flowmill.wiring import Workplace, open_guard, open_workplace, request_for
@@ -55,7 +56,7 @@ def repair_all(args: argparse.Namespace) -> int:
     place = open_workplace(None, vars(args), os.environ)
     tell_warnings(place)
     _say(f"running the tests of {place.project.root} ...")
-    findings = asyncio.run(_look(place, {}))
+    findings = asyncio.run(_look(place))
     if not findings.failures:
         _say("nothing fails here")
         return EXIT["unchanged"]
@@ -74,19 +75,23 @@ def _each(place: Workplace, found: tuple[Suspect, ...], findings: Findings, args
         if executed.code == EXIT["cancelled"]:
             return executed.code
         if report.take(_name(place, suspect), executed):
-            findings = asyncio.run(_look(place, report.now, findings.ids))
+            findings = asyncio.run(_look(place, findings, report.now))
         if not findings.failures:
             break
     _tell(place, report, found, findings, args)
     return 1 if findings.failures else 0
 
 
-async def _look(place: Workplace, overlay: Mapping[Path, bytes], only: tuple[str, ...] = ()) -> Findings:
-    """Run all tests with these files in their places, or only those that failed before."""
+async def _look(
+    place: Workplace, before: Findings | None = None, repaired: Mapping[Path, bytes] | None = None
+) -> Findings:
+    """Run all tests, or those that failed before with the repaired files in their places."""
     runner = ColdRunner(place.project, cache_dir(), open_guard(place))
-    settings = place.settings
+    limits = TestLimits(place.settings.max_seconds, place.settings.test_seconds, timeouts=20)
     try:
-        return await run_all(runner, settings.max_seconds, settings.test_seconds, overlay, only)
+        if before is None:
+            return await run_all(runner, limits)
+        return await still_failing(runner, limits, before, repaired or {})
     finally:
         await runner.aclose()
 

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowmill.errors import ProjectError, TargetError
@@ -53,26 +53,36 @@ class Findings:
         return tuple(failure.id for failure in self.failures)
 
 
-async def run_all(
-    runner: Runner, seconds: float, test_seconds: float, overlay: Overlay, only: tuple[str, ...] = ()
-) -> Findings:
-    """Run all tests of the project, or `only` these. Raises `ProjectError` if they cannot be run."""
-    failures: list[TestResult] = []
-    end: RunEnd | None = None
-    limits = TestLimits(seconds, test_seconds, timeouts=20)
-    files = tuple(dict.fromkeys(test.partition("::")[0] for test in only))
-    order = TestOrder(overlay, files, only, census=not only, untrusted=bool(overlay), limits=limits)
-    async with aclosing(runner.run(order)) as messages:
-        async for message in messages:
-            if isinstance(message, TestResult) and message.outcome not in ("passed", "skipped"):
-                failures.append(message)
-            elif isinstance(message, RunEnd):
-                end = message
+async def run_all(runner: Runner, limits: TestLimits) -> Findings:
+    """Run all tests of the project. Raises `ProjectError` if they cannot be run."""
+    results, end = await _run(runner, TestOrder({}, census=True, untrusted=False, limits=limits))
+    failures = tuple(result for result in results if result.outcome not in ("passed", "skipped"))
     if end is not None and end.problem not in (None, "timeout", "no_tests") and not failures:
         raise ProjectError(end.detail or f"the tests cannot run: {end.problem}")
     if end is not None and end.problem == "timeout" and not failures:
         raise ProjectError("the tests did not end in time, and none has failed so far: raise --max-seconds")
-    return Findings(tuple(failures), end.census.tests if end is not None and end.census is not None else {})
+    return Findings(failures, end.census.tests if end is not None and end.census is not None else {})
+
+
+async def still_failing(runner: Runner, limits: TestLimits, before: Findings, overlay: Overlay) -> Findings:
+    """Those of the failures that are not seen to pass with these files: no word, or one in doubt, is no pass."""
+    files = tuple(dict.fromkeys(test.partition("::")[0] for test in before.ids))
+    results, end = await _run(runner, TestOrder(overlay, files, before.ids, limits=limits))
+    trusted = end is not None and not end.doubt
+    good = {result.id for result in results if trusted and result.outcome == "passed"}
+    return replace(before, failures=tuple(failure for failure in before.failures if failure.id not in good))
+
+
+async def _run(runner: Runner, order: TestOrder) -> tuple[list[TestResult], RunEnd | None]:
+    results: list[TestResult] = []
+    end: RunEnd | None = None
+    async with aclosing(runner.run(order)) as messages:
+        async for message in messages:
+            if isinstance(message, TestResult):
+                results.append(message)
+            elif isinstance(message, RunEnd):
+                end = message
+    return results, end
 
 
 def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:

@@ -32,7 +32,6 @@ class Previews:
     ) -> None:
         delays, news = delays or Delays(), News()
         self._client = client
-        self._delays = delays
         self._runs = runs
         self._rejected = Rejected()
         self._seen: dict[str, None] = {}
