@@ -242,10 +242,11 @@ class Bench:
     def _place(self, document: Document) -> Place:
         return Place({}, None, {})
 
-    def open(self, name: str = "src/shop.py", text: str = SOURCE) -> Document:
-        """A document of a project whose place is known already."""
+    def open(self, name: str = "src/shop.py", text: str = SOURCE, *, placed: bool = True) -> Document:
+        """A document of a project whose place is known already, unless it is not to be."""
         path = self.root / name
-        self.roots.learn(path, self.root)
+        if placed:
+            self.roots.learn(path, self.root)
         return self.documents.open(types.TextDocumentItem(path.as_uri(), "python", 1, text))
 
     def edit(self, document: Document, text: str) -> None:

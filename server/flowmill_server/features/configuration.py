@@ -19,5 +19,5 @@ def register(server: FlowServer) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         server.configuration.pushed(params.settings)
-        server.outcomes.roots.forget()
+        server.outcomes.roots.doubt()
         server.spawn(server.configuration.refresh())

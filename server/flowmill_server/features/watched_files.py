@@ -24,7 +24,7 @@ def register(server: FlowServer) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
         if any(change.uri.endswith(f"/{NAME}") for change in params.changes):
-            server.outcomes.roots.forget()
+            server.outcomes.roots.doubt()
             server.spawn(server.configuration.project_changed())
         for change in params.changes:
             path = path_of(change.uri)

@@ -36,10 +36,9 @@ class Outcomes:
     # -------------------------------------------------------------- runs
     def began(self, job: Job) -> None:
         """Have the project's place known by the time that a test has failed."""
-        if self.roots.known(job.path) is None:
-            task = asyncio.create_task(self.roots.find(job.path))
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
+        task = asyncio.create_task(self.roots.find(job.path))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
     def told(self, job: Job, record: Record) -> None:
         event = record.event

@@ -97,19 +97,17 @@ async def test_a_check_that_passes_clears(bench: Bench) -> None:
 
 
 async def test_the_projects_place_is_found_beside_the_run(bench: Bench) -> None:
-    bench.roots.forget()
-    document = bench.open()
-    bench.roots.forget()
+    document = bench.open(placed=False)
     job = bench.runs.request("repair", document, bench.span(document))
     assert await bench.roots.find(job.path) == bench.root
     assert bench.roots.known(job.path) == bench.root
+    bench.roots.doubt()  # the editor sends its settings once more
     bench.runs.tell(job, *story(BAD))
     await asyncio.sleep(0)
     assert bench.client.published[-1].diagnostics[0].related_information
 
 
 async def test_closing_ends_the_search_for_a_place(bench: Bench) -> None:
-    document = bench.open()
-    bench.roots.forget()
+    document = bench.open(placed=False)
     bench.runs.request("repair", document, bench.span(document))
     await bench.outcomes.aclose()

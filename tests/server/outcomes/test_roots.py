@@ -34,5 +34,17 @@ async def test_where_a_project_begins(
     assert roots.known(file) is None
     assert await roots.find(file) == tmp_path / root
     assert roots.known(file) == roots.known(file.with_name("other.py")) == tmp_path / root
-    roots.forget()
-    assert roots.known(file) is None
+
+
+async def test_a_place_in_doubt_is_told_until_the_new_one_is_known(tmp_path: Path) -> None:
+    """VS Code sends its settings again as soon as they are registered: a run in its middle keeps its project."""
+    file = tmp_path / "inner/shop.py"
+    file.parent.mkdir()
+    given = [str(tmp_path), str(file.parent)]
+    roots = Roots(lambda path: given[0])
+    assert await roots.find(file) == tmp_path
+    del given[0]
+    assert await roots.find(file) == tmp_path, "looked up once"
+    roots.doubt()
+    assert roots.known(file) == tmp_path
+    assert await roots.find(file) == file.parent == roots.known(file)
