@@ -124,7 +124,10 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test went. `message` is one line, `details` a trimmed traceback."""
+    """How one test went. `message` is one line, `details` a trimmed traceback.
+
+    `call` is the first call of the traced function in it, with what it was given; "" if it was not traced.
+    """
 
     __test__ = False
     id: str
@@ -132,6 +135,7 @@ class TestResult:
     seconds: float
     message: str = ""
     details: str = ""
+    call: str = ""
 
 
 RunProblem = Literal[

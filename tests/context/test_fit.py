@@ -29,8 +29,8 @@ FULL = Context(
     klass=text(20, "k"),
     definitions=(text(20, "d"), text(40, "e")),
     tests=tuple(TestSource(f"t.py::test_{number}", text(20, str(number))) for number in range(5)),
-    doctests=(text(20, "o"),),
-    siblings=(text(20, "s"),),
+    callers=(text(20, "s"),),
+    calls=(text(20, "c"),),
 )
 
 
@@ -44,10 +44,10 @@ def test_a_large_model_gets_everything() -> None:
         FULL.module,
         FULL.klass,
     )
-    assert (fitted.tests, fitted.definitions, fitted.siblings) == (
+    assert (fitted.tests, fitted.definitions, fitted.callers) == (
         FULL.tests,
         FULL.definitions,
-        FULL.siblings,
+        FULL.callers,
     )
 
 
@@ -56,18 +56,19 @@ def test_a_large_model_gets_everything() -> None:
     [
         (20, []),
         (40, ["body"]),
-        (60, ["body", "doctests"]),
-        (80, ["body", "doctests", "tests1"]),
-        (120, ["body", "doctests", "tests3"]),
-        (140, ["body", "doctests", "tests3", "klass"]),
-        (160, ["body", "doctests", "tests3", "klass", "definitions1"]),
-        (200, ["body", "doctests", "tests3", "klass", "definitions2"]),
+        (60, ["body", "calls"]),
+        (80, ["body", "calls", "tests1"]),
+        (100, ["body", "calls", "tests1", "callers"]),
+        (140, ["body", "calls", "tests3", "callers"]),
+        (160, ["body", "calls", "tests3", "callers", "klass"]),
+        (180, ["body", "calls", "tests3", "callers", "klass", "definitions1"]),
+        (220, ["body", "calls", "tests3", "callers", "klass", "definitions2"]),
     ],
 )
 def test_what_matters_most_is_kept_longest(free: int, kept: list[str]) -> None:
     fitted = shrunk(FULL, free)
 
-    names = [name for name in ("body", "doctests", "klass", "module", "siblings") if getattr(fitted, name)]
+    names = [name for name in ("body", "klass", "module", "callers", "calls") if getattr(fitted, name)]
     names += [f"tests{len(fitted.tests)}"] if fitted.tests else []
     names += [f"definitions{len(fitted.definitions)}"] if fitted.definitions else []
     assert sorted(names) == sorted(kept)
@@ -80,12 +81,11 @@ def test_what_is_cut_is_said_in_words() -> None:
         "the class",
         "the module's context",
         "5 of 5 tests",
-        "1 of 1 doctests",
         "2 of 2 definitions",
-        "1 of 1 related functions",
+        "1 of 1 callers",
     )
     assert "the present body" in shrunk(FULL, 20).cut
-    assert shrunk(FULL, 120).cut[-3:] == ("2 of 5 tests", "2 of 2 definitions", "1 of 1 related functions")
+    assert shrunk(FULL, 140).cut[-2:] == ("2 of 5 tests", "2 of 2 definitions")
 
 
 def test_a_module_is_cut_by_lines_from_its_end() -> None:
@@ -103,13 +103,6 @@ def test_the_header_stays_even_if_it_is_too_long() -> None:
     assert fitted.header == FULL.header
     assert fitted.body == ""
     assert fitted.cut[0] == "everything but the header, which alone takes 14 of 10 tokens"
-
-
-def test_doctests_of_the_header_take_no_room_again() -> None:
-    example = ">>> f()\n1\n"
-    context = Context(header=f'def f():\n    """\n{example}"""', doctests=(example,))
-
-    assert shrunk(context, estimate_tokens(context.header) + FENCE).doctests == (example,)
 
 
 @pytest.mark.parametrize(

@@ -405,7 +405,7 @@ FORGING = (
         """
         import json, os
         test = {"k": "test", "id": "test_calc.py::test_small", "outcome": "passed", "seconds": 0.1, "message": "",
-                "details": "", "reached": True, "everywhere": True}
+                "details": "", "reached": True, "everywhere": True, "call": ""}
         lines = [{"k": "phase"}, {"k": "phase"}, test, {"k": "finish", "status": 0}]
         for descriptor in range(3, 100):
             try:
@@ -422,7 +422,7 @@ FORGING = (
         for thing in gc.get_objects():
             if type(thing).__name__ == "Channel":
                 thing.send("test", id="test_calc.py::test_small", outcome="passed", seconds=0.1, message="",
-                           details="", reached=True, everywhere=True)
+                           details="", reached=True, everywhere=True, call="")
         return a - b
         """,
     ),
@@ -730,7 +730,7 @@ KNOWING = (
         "forges the whole run with our own words",
         """
         import gc, os
-        flags = dict(seconds=0.1, message="", details="", reached=True, everywhere=True)
+        flags = dict(seconds=0.1, message="", details="", reached=True, everywhere=True, call="")
         names = ("test_small", "test_pairs[20-22-42]", "test_pairs[-1-1-0]", "test_table", "TestUnit::test_unit", "test_refuses")
         for channel in [thing for thing in gc.get_objects() if type(thing).__name__ == "Channel"]:
             for number, name in enumerate(names):

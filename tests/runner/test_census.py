@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,14 +197,18 @@ def test_long_lists_are_told_in_pieces(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
     file.write_text("".join(f"def f{n}(): pass\n" for n in range(CHUNK + 5)))
     codes = [code for code in code_of(file.read_text(), file) if census.wants(code)]
-    census.entered(codes[0], own=False, aside=False)
+    census.entered(frame_of(codes[0]), own=False, aside=False)
     census.begin_test()
     for code in codes:
-        census.entered(code, own=True, aside=False)
+        census.entered(frame_of(code), own=True, aside=False)
     census.end_test("t::a")
     census.begin_test()
     census.end_test("t::b")
     assert [(test, len(ran)) for test, ran in said] == [("", 1), ("t::a", CHUNK), ("t::a", 5), ("t::b", 0)]
+
+
+def frame_of(code: types.CodeType) -> Any:
+    return types.SimpleNamespace(f_code=code)
 
 
 class Counting:
@@ -223,7 +228,8 @@ class Counting:
     def begin_test(self) -> None:
         self.content = False
 
-    def entered(self, code: types.CodeType, *, own: bool, aside: bool) -> None:
+    def entered(self, frame: types.FrameType, *, own: bool, aside: bool) -> None:
+        assert frame.f_code is self._code
         self.entries.append(own)
 
 

@@ -30,7 +30,7 @@ class Told:
         self.say("start", id=name)
         for _ in range(3):
             self.say("phase")
-        flags = {"reached": False, "everywhere": False} | more
+        flags = {"reached": False, "everywhere": False, "call": ""} | more
         return self.say("test", id=name, outcome=outcome, seconds=0.1, message="", details="", **flags)
 
     def finish(self, status: int, output: str = "") -> None:

@@ -47,7 +47,7 @@ class Report:
 
     def result(self, name: str, outcome: str = "passed") -> None:
         told = {"seconds": 0.1, "message": "", "details": ""}
-        self._write("test", id=name, outcome=outcome, reached=False, everywhere=False, **told)
+        self._write("test", id=name, outcome=outcome, reached=False, everywhere=False, call="", **told)
 
     def test(self, name: str, outcome: str = "passed", phases: int = 3) -> None:
         self.start(name, phases)

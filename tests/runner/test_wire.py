@@ -16,6 +16,7 @@ RESULT: dict[str, object] = {
     "details": "",
     "reached": True,
     "everywhere": False,
+    "call": "f(a=1)",
 }
 
 
@@ -24,7 +25,7 @@ def line(**fields: object) -> bytes:
 
 
 def test_a_result() -> None:
-    assert wire.parse(line(**RESULT)) == wire.Result("t.py::a", "passed", 0.5, "", "", True, False)
+    assert wire.parse(line(**RESULT)) == wire.Result("t.py::a", "passed", 0.5, "", "", True, False, "f(a=1)")
 
 
 def test_texts_are_cut() -> None:

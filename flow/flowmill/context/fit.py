@@ -16,7 +16,8 @@ BYTES_PER_TOKEN = 3.3
 FENCE = 6
 """Tokens for the fence and the words around one block."""
 FIRST_TESTS = 3
-LEAST_MODULE_LINES = 3
+LEAST_LINES = 3
+"""Fewer lines of the class or the module say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Fitted:
     klass: str = ""
     definitions: tuple[str, ...] = ()
     tests: tuple[TestSource, ...] = ()
-    doctests: tuple[str, ...] = ()
-    siblings: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     tokens: int = 0
 
@@ -68,8 +69,8 @@ def estimate_tokens(text: str) -> int:
 def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     """The context cut to the model's size less its reply and `reserve` tokens for the rest of the prompt.
 
-    Kept longest, in this order: header (always), body, doctests, the first three tests, class,
-    definitions, module, further tests, siblings.
+    Kept longest, in this order: header (always), body, the calls that were seen, the first
+    test, callers, two more tests, class, definitions, module, further tests.
     """
     size = max(0, profile.context - profile.reply - reserve)
     room = _Room(size)
@@ -78,23 +79,31 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
         room.free, room.used = 0, estimate_tokens(context.header)
         room.cut.append(f"everything but the header, which alone takes {room.used} of {size} tokens")
     body = room.block(context.body, "the present body")
-    # Doctests are part of the header's docstring, so they take no room of their own there.
-    doctests = tuple(text for text in context.doctests if text in context.header or room.take(text))
-    tests = _taken(room, context.tests[:FIRST_TESTS])
-    klass = room.block(context.klass, "the class")
+    calls = tuple(text for text in context.calls if room.take(text))
+    tests = _taken(room, context.tests[:1])
+    callers = tuple(text for text in context.callers if room.take(text))
+    tests += _taken(room, context.tests[1:FIRST_TESTS])
+    klass = _lines(room, context.klass, "the class")
     definitions = tuple(text for text in context.definitions if room.take(text))
-    module = _module(room, context.module)
+    module = _lines(room, context.module, "the module's context")
     tests += _taken(room, context.tests[FIRST_TESTS:])
-    siblings = tuple(text for text in context.siblings if room.take(text))
     counts = [
         ("tests", len(tests), len(context.tests)),
-        ("doctests", len(doctests), len(context.doctests)),
         ("definitions", len(definitions), len(context.definitions)),
-        ("related functions", len(siblings), len(context.siblings)),
+        ("callers", len(callers), len(context.callers)),
     ]
     cut = [*room.cut, *(f"{total - kept} of {total} {name}" for name, kept, total in counts if kept < total)]
     return Fitted(
-        context.header, body, module, klass, definitions, tests, doctests, siblings, tuple(cut), room.used
+        context.header,
+        body,
+        module,
+        klass,
+        definitions,
+        tests,
+        callers,
+        calls,
+        tuple(cut),
+        room.used,
     )
 
 
@@ -102,11 +111,11 @@ def _taken(room: _Room, tests: Sequence[TestSource]) -> tuple[TestSource, ...]:
     return tuple(test for test in tests if room.take(test.text))
 
 
-def _module(room: _Room, module: str) -> str:
-    """The module's context, or as many of its first lines as fit: imports come first, then constants."""
-    if room.take(module):
-        return module
-    lines = module.split("\n")
+def _lines(room: _Room, text: str, name: str) -> str:
+    """The text, or as many of its first lines as fit."""
+    if room.take(text):
+        return text
+    lines = text.split("\n")
     left = room.free - FENCE - 1
     kept: list[str] = []
     for line in lines:
@@ -114,9 +123,9 @@ def _module(room: _Room, module: str) -> str:
         if left < 0:
             break
         kept.append(line)
-    text = "\n".join(kept)
-    if len(kept) < LEAST_MODULE_LINES or not room.take(text):
-        room.cut.append("the module's context")
+    shown = "\n".join(kept)
+    if len(kept) < LEAST_LINES or not room.take(shown):
+        room.cut.append(name)
         return ""
-    room.cut.append(f"{len(lines) - len(kept)} of {len(lines)} lines of the module's context")
-    return text
+    room.cut.append(f"{len(lines) - len(kept)} of {len(lines)} lines of {name}")
+    return shown

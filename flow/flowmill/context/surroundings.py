@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
+from collections.abc import Collection
 
 from flowmill.context.snippets import (
     class_head,
@@ -14,37 +16,60 @@ from flowmill.context.snippets import (
     signature,
     whole,
 )
-from flowmill.source.function import Function
+from flowmill.source.function import Def, Function
 from flowmill.source.places import outermost
 from flowmill.source.text import SourceFile
 
-MOST_SIBLINGS = 3
-LONG_SIBLING = 30
+MOST_CALLERS = 3
+SHORT_CALLER = 12
+AROUND = 3
+"""Lines before and after a call that are shown of a longer caller."""
+MOST_CALLS = 2
+"""Calls that are shown of one caller."""
 LONG_INIT = 40
+LONG_PART = 4
+"""Characters from which on a word in two names says that they belong together."""
 
 
-def module_context(file: SourceFile, function: Function) -> str:
-    """Imports, then constants, then the signatures of functions and classes, those that it names first."""
+def module_context(file: SourceFile, function: Function, mentions: Collection[str] = ()) -> str:
+    """Imports, then constants and signatures that the function or its users mention, then the others.
+
+    `mentions` are the names that stand in its callers and tests. What shares a word with the function's
+    own name counts as mentioned: a body that is not there yet cannot name it.
+    """
     own = outermost(file.tree, function.def_line)
-    used = names_in(function.node)
+    used = names_in(function.node) | set(mentions)
+    parts = _parts(function.name)
     imports: list[str] = []
+    near: list[str] = []
+    far: list[str] = []
     constants: list[str] = []
-    named: list[str] = []
-    others: list[str] = []
     for node in file.tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(whole(file, node))
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            constants.append(shortened(whole(file, node)))
+            is_near = any(name in used or _parts(name) & parts for name in _bound(node))
+            (near if is_near else constants).append(shortened(whole(file, node), 8 if is_near else 4))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node is not own:
-            if node.name in used:
-                named.append(
+            if node.name in used or _parts(node.name) & parts:
+                near.append(
                     class_head(file, node) if isinstance(node, ast.ClassDef) else signature(file, node)
                 )
             else:
-                others.append(_brief(file, node))
-    parts = ["\n".join(imports), "\n".join(constants), "\n".join([*named, *others])]
-    return "\n\n".join(part for part in parts if part)
+                far.append(_brief(file, node))
+    blocks = ["\n".join(imports), "\n".join(near), "\n".join([*far, *constants])]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _bound(node: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
+
+
+def _parts(name: str) -> set[str]:
+    """The words of a name, in snake case or camel case, that are long enough to mean something."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return {word.lower() for word in words if len(word) >= LONG_PART}
 
 
 def _brief(file: SourceFile, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
@@ -65,20 +90,22 @@ def class_context(file: SourceFile, function: Function) -> str:
     inner: list[str] = []
     if summary := first_line(ast.get_docstring(node)):
         inner.append(f'"""{summary}"""')
+    methods: list[str] = []
     for member in node.body:
         if isinstance(member, (ast.Assign, ast.AnnAssign)):
             inner.append(shortened(whole(file, member)))
         elif isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) and member is not function.node:
-            inner.append(_member(file, member))
+            (inner if member.name == "__init__" else methods).append(_member(file, member))
+    inner += methods
     text = "\n".join(inner) or "..."
     for line in reversed(lines):
         text = f"{line}\n{textwrap.indent(text, '    ')}"
     return text
 
 
-def siblings(file: SourceFile, function: Function) -> tuple[str, ...]:
-    """Up to three short functions of the same file that call it, callers with the shortest body first."""
-    callers = [
+def callers(file: SourceFile, function: Function) -> tuple[str, ...]:
+    """Up to three functions of the same file that call it, the shortest first; of a long one the lines around."""
+    found = [
         node
         for node in ast.walk(file.tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
@@ -86,9 +113,29 @@ def siblings(file: SourceFile, function: Function) -> tuple[str, ...]:
         and not function.first_line <= node.lineno <= function.last_line
         and function.name in names_in(node)
     ]
-    texts = (whole(file, node) for node in callers)
-    short = [text for text in texts if text.count("\n") < LONG_SIBLING]
-    return tuple(sorted(short, key=len)[:MOST_SIBLINGS])
+    texts = (_caller(file, node, function.name) for node in found)
+    return tuple(sorted(texts, key=len)[:MOST_CALLERS])
+
+
+def _caller(file: SourceFile, node: Def, name: str) -> str:
+    text = whole(file, node)
+    lines = text.split("\n")
+    if len(lines) <= SHORT_CALLER:
+        return text
+    first = file.first_line(node)
+    calls = [
+        inner.lineno - first
+        for inner in ast.walk(node)
+        if (isinstance(inner, ast.Name) and inner.id == name)
+        or (isinstance(inner, ast.Attribute) and inner.attr == name)
+    ]
+    blocks: list[str] = []
+    end = 0
+    for call in sorted(set(calls)):
+        if call >= end and len(blocks) < MOST_CALLS:
+            start, end = max(end, call - AROUND), call + AROUND + 1
+            blocks.append(textwrap.dedent("\n".join(lines[start:end])).strip("\n"))
+    return "\n...\n".join([f"# in {node.name}:", *blocks])
 
 
 def _classes(file: SourceFile, function: Function) -> list[ast.ClassDef]:

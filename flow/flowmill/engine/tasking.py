@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flowmill.context.fit import estimate_tokens, fit
@@ -13,6 +14,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.holding import function_of, hold_back
 from flowmill.engine.mend import Surroundings
 from flowmill.engine.request import RunRequest
+from flowmill.engine.verdict import Suite
 from flowmill.project.selection import module_name
 from flowmill.shapes import Mode, ModelProfile
 from flowmill.source.functions import Function, find_functions
@@ -21,6 +23,7 @@ from flowmill.source.text import SourceFile
 
 RESERVE_TOKENS = 600
 """Kept free of context in every prompt: the varying end, with a failing case in it."""
+MOST_CALLS = 4
 FIRST_TEST = 300
 """Room for one test even where the function itself fills the prompt."""
 
@@ -40,12 +43,20 @@ async def make_task(
     """
     suite = board.suite
     with emitter.stage("context"):
-        full = await asyncio.to_thread(gather, request.project, file, function, suite.tests, request.buffers)
+        # A test that does not reach the function says nothing of it, however short it is.
+        telling = [t for t in suite.tests if t.id in suite.counting] or suite.tests
+        full = await asyncio.to_thread(gather, request.project, file, function, telling, request.buffers)
         # What fails now says most, so it is neither held back nor cut before the rest.
         failing = {function_of(i) for i in suite.failing_before()} if not suite.was_stub else set[str]()
         tests = tuple(sorted(full.tests, key=lambda t: function_of(t.id) not in failing))
         held = {function_of(i) for i in hold_back([t.id for t in tests])}
-        shown = replace(full, tests=tuple(t for t in tests if function_of(t.id) not in held))
+        shown = replace(
+            full,
+            tests=tuple(t for t in tests if function_of(t.id) not in held),
+            calls=_calls(
+                suite, function.name, {t.id: t.text for t in tests if function_of(t.id) not in held}
+            ),
+        )
         fitted = fit(shown, replace(profile, context=_size(profile, full)), RESERVE_TOKENS)
     if fitted.cut:
         emitter.note("left out of the prompt, which is full: " + ", ".join(fitted.cut))
@@ -65,6 +76,13 @@ async def make_task(
         rejected=request.rejected,
         seed=request.seed,
     )
+
+
+def _calls(suite: Suite, name: str, shown: Mapping[str, str]) -> tuple[str, ...]:
+    """What the function was given in tests that do not themselves spell it, each kind once, the shortest first."""
+    indirect = [i for i in suite.baseline if name not in shown.get(function_of(i), name)]
+    calls = sorted({suite.baseline[i].call for i in indirect} - {""}, key=len)
+    return tuple(calls[:MOST_CALLS])
 
 
 def _size(profile: ModelProfile, full: Context) -> int:

@@ -163,7 +163,9 @@ class Ledger:
         if line.reached:
             self._reached.add(line.id)
         return self._settle(
-            TestResult(self._known(line.id), line.outcome, line.seconds, line.message, line.details)
+            TestResult(
+                self._known(line.id), line.outcome, line.seconds, line.message, line.details, line.call
+            )
         )
 
     def _settle(self, result: TestResult) -> list[RunnerMessage]:

@@ -16,6 +16,7 @@ from flowmill.shapes import FunctionName, Need, NeedKind, Outcome, Trust
 ID_CHARS = 4_000
 MESSAGE_CHARS = 500
 DETAIL_CHARS = 8_000
+CALL_CHARS = 400
 CANARIES = ("assert", "unittest", "raises", "fixture")
 """What a test process shows to fail still, after tests that all passed; see child/canary.py."""
 
@@ -73,7 +74,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`reached`: it executed the traced function; `everywhere`: so did something that all tests share."""
+    """`reached`: it executed the traced function, first with `call`; `everywhere`: so did something that all tests share."""
 
     id: str
     outcome: Outcome
@@ -82,6 +83,7 @@ class Result:
     details: str
     reached: bool
     everywhere: bool
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ def _result(fields: _Fields) -> Result:
         _text(fields, "details", DETAIL_CHARS, tail=True),
         _flag(fields, "reached"),
         _flag(fields, "everywhere"),
+        _text(fields, "call", CALL_CHARS).partition("\n")[0],
     )
 
 

@@ -93,8 +93,8 @@ class Census:
         self._names[id(code)] = (code, (file, qualname))
         return True
 
-    def entered(self, code: types.CodeType, *, own: bool, aside: bool) -> None:
-        name = self._names[id(code)][1]
+    def entered(self, frame: types.FrameType, *, own: bool, aside: bool) -> None:
+        name = self._names[id(frame.f_code)][1]
         if own:
             self._mine.add(name)
         if aside or not own:

@@ -273,6 +273,7 @@ class Reporter:
             details=record.details,
             reached=self.watch is not None and self.watch.reached,
             everywhere=self.watch is not None and self.watch.everywhere,
+            call="" if self.watch is None else self.watch.call,
         )
 
     def _id(self, node_id: str) -> str:

@@ -26,8 +26,8 @@ class Listener(Protocol):
         """Whether this code of such a file is; asked once."""
         ...
 
-    def entered(self, code: types.CodeType, *, own: bool, aside: bool) -> None:
-        """It was entered: by the running test itself if `own`, in a thread beside it if `aside`."""
+    def entered(self, frame: types.FrameType, *, own: bool, aside: bool) -> None:
+        """It was entered, in this frame: by the running test itself if `own`, in a thread beside it if `aside`."""
         ...
 
     def begin_test(self) -> None: ...
@@ -113,10 +113,10 @@ class Tracer:
             code = self._silenced.pop()
             self._monitoring.set_local_events(COUNTER, code, self._monitoring.events.PY_START)
 
-    def _told(self, code: types.CodeType, listeners: list[Listener]) -> None:
+    def _told(self, frame: types.FrameType, listeners: list[Listener]) -> None:
         aside = threading.get_ident() != self._thread
         for listener in listeners:
-            listener.entered(code, own=self.own, aside=aside)
+            listener.entered(frame, own=self.own, aside=aside)
 
     def _listeners_of(self, code: types.CodeType) -> list[Listener]:
         known = self._wanted.get(id(code))
@@ -151,14 +151,14 @@ class Tracer:
             if listeners:
                 self._monitoring.set_local_events(COUNTER, code, self._monitoring.events.PY_START)
                 self._seen[id(code)] = 1
-                self._told(code, listeners)
+                self._told(sys._getframe(1), listeners)
         return self._monitoring.DISABLE
 
     def _counted(self, code: types.CodeType, offset: int) -> None:
         key = id(code)
         calls = self._seen[key] = self._seen.get(key, 0) + 1
         if calls == 1:
-            self._told(code, self._listeners_of(code))
+            self._told(sys._getframe(1), self._listeners_of(code))
         elif calls == ENOUGH:
             # To return DISABLE would be undone for all code at once only, which costs more.
             self._silenced.append(code)
@@ -194,6 +194,6 @@ class Tracer:
         listeners = self._listeners_of(code)
         self._seen[id(code)] = 1
         if listeners:
-            self._told(code, listeners)
+            self._told(frame, listeners)
             if self._enough():
                 sys.settrace(None)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .order import Goal
 from .overlay import Overlay
+from .values import describe_call
 
 
 def find_spans(source: str, qualname: str) -> list[tuple[int, int]]:
@@ -49,6 +50,8 @@ class Watch:
         self._name = goal.qualname.rpartition(".")[2]
         self._same: dict[str, bool] = {}
         self.reached = self.everywhere = False
+        self.call = ""
+        """What the running test has given to the target in its first call."""
         self.tell: Callable[[], None] = lambda: None
         """Called at a test's first step into the target: a test that then kills its process has reached it."""
 
@@ -69,20 +72,21 @@ class Watch:
     def wants(self, code: types.CodeType) -> bool:
         return self.is_target(code)
 
-    def entered(self, code: types.CodeType, *, own: bool, aside: bool) -> None:
+    def entered(self, frame: types.FrameType, *, own: bool, aside: bool) -> None:
         """What runs outside of a test, or in a fixture that tests share, counts for all of them."""
         if not own:
             self.everywhere = True
         elif not self.reached:
             self.reached = True
             self.tell()
+            self.call = describe_call(self._name, frame)
 
     @property
     def content(self) -> bool:
         return self.reached or self.everywhere
 
     def begin_test(self) -> None:
-        self.reached = False
+        self.reached, self.call = False, ""
 
     def went_through(self, error: BaseException | None) -> bool:
         """Whether the target is in the traceback of this error or of one that caused it."""
