@@ -75,6 +75,48 @@ async def test_shapes_of_code_and_of_tests(case: Case, tmp_path: Path, scripted:
     assert ended.changed == (case.file,)
 
 
+INDIRECT = {
+    "shop.py": """
+def grown(prices, by):
+    raise NotImplementedError
+
+
+def report(prices):
+    return sum(grown(prices, 2))
+
+
+def title():
+    return "shop"
+""",
+    "test_shop.py": """
+import shop
+
+
+def test_title():
+    assert shop.title() == "shop"
+
+
+def test_the_whole_sum():
+    assert shop.report((1, 2)) == 7
+""",
+}
+
+
+async def test_the_model_sees_who_calls_the_function_and_with_what(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """A test that does not reach the function is none of its tests, however short it is."""
+    write(tmp_path, INDIRECT)
+    flowmill = await scripted(fenced("def grown(prices, by):\n    return [price + by for price in prices]\n"))
+    ended = await flowmill.run("generate", "shop.py::grown", "--max-calls", "1")
+    assert ended.code == 0
+    prompt = flowmill.server.requests[0].text
+    assert "grown(prices=(1, 2), by=2)" in prompt
+    assert "return sum(grown(prices, 2))" in prompt
+    assert "test_the_whole_sum" in prompt
+    assert "test_title" not in prompt
+
+
 async def test_given_tests_are_all_that_counts(tmp_path: Path, scripted: Scripted) -> None:
     calc(tmp_path)
     flowmill = await scripted(HALF)

@@ -325,6 +325,24 @@ def test_callers_in_the_file_are_related(project: Project) -> None:
     assert gathered(project, "total").callers == ("def report(items):\n    return str(total(items))",)
 
 
+def test_of_a_long_caller_the_lines_around_its_calls_are_shown(project: Project) -> None:
+    body = "".join(f"    step({n})\n" for n in range(20))
+    with (project.root / "pkg" / "main.py").open("a") as file:
+        file.write(f"\n\ndef busy(items):\n{body}    if items:\n        total(items)\n{body}")
+    assert gathered(project, "total").callers[1] == (
+        "# in busy:\n...\nstep(18)\nstep(19)\nif items:\n    total(items)\nstep(0)\nstep(1)\nstep(2)"
+    )
+
+
+def test_what_users_mention_comes_first_in_the_module(project: Project) -> None:
+    with (project.root / "pkg" / "main.py").open("a") as file:
+        file.write("\n\ndef far(x): return x\ndef near(x): return x\ndef total_of(x): return x\n")
+        file.write("def user(items):\n    return near(total(items))\n")
+    module = gathered(project, "total").module
+    assert module.index("def near") < module.index("def total_of") < module.index("def far")
+    assert module.index("def total_of") < module.index("LIMIT = 10")
+
+
 def test_a_broken_file_beside_it_breaks_nothing(project: Project) -> None:
     (project.root / "pkg" / "shapes.py").write_text("class Shape(:\n")
     (project.root / "tests" / "test_main.py").write_text("def test_total(:\n")

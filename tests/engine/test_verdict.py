@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -136,6 +137,12 @@ def test_feedback_never_shows_a_held_back_test() -> None:
     shown = failing_case(verdict(1, "fff"), s, {i: f"def {i[-1]}(): ..." for i in IDS})
     assert "`a`" in shown
     assert "def b" not in shown
+
+
+def test_feedback_tells_how_the_failing_test_calls_the_function() -> None:
+    s = suite("fff", stub=True)
+    called = {i: replace(result, call="f(n=1)") for i, result in s.baseline.items()}
+    assert "`f(n=1)`" in failing_case(verdict(1, "fff"), replace(s, baseline=called), {})
 
 
 def test_feedback_stays_short() -> None:

@@ -30,6 +30,7 @@ class Fitted:
     klass: str = ""
     definitions: tuple[str, ...] = ()
     tests: tuple[TestSource, ...] = ()
+    neighbours: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     """The context cut to the model's size less its reply and `reserve` tokens for the rest of the prompt.
 
     Kept longest, in this order: header (always), body, the calls that were seen, the first
-    test, callers, two more tests, class, definitions, module, further tests.
+    test, callers, functions like it, two more tests, class, definitions, module, further tests.
     """
     size = max(0, profile.context - profile.reply - reserve)
     room = _Room(size)
@@ -82,6 +83,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     calls = tuple(text for text in context.calls if room.take(text))
     tests = _taken(room, context.tests[:1])
     callers = tuple(text for text in context.callers if room.take(text))
+    neighbours = tuple(text for text in context.neighbours if room.take(text))
     tests += _taken(room, context.tests[1:FIRST_TESTS])
     klass = _lines(room, context.klass, "the class")
     definitions = tuple(text for text in context.definitions if room.take(text))
@@ -90,6 +92,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     counts = [
         ("tests", len(tests), len(context.tests)),
         ("definitions", len(definitions), len(context.definitions)),
+        ("functions like it", len(neighbours), len(context.neighbours)),
         ("callers", len(callers), len(context.callers)),
     ]
     cut = [*room.cut, *(f"{total - kept} of {total} {name}" for name, kept, total in counts if kept < total)]
@@ -100,6 +103,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
         klass,
         definitions,
         tests,
+        neighbours,
         callers,
         calls,
         tuple(cut),

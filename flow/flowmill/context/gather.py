@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from flowmill.context.neighbours import neighbours
 from flowmill.context.references import referred
 from flowmill.context.shapes import Context, Files, TestSource
 from flowmill.context.surroundings import callers, class_context, module_context
@@ -40,4 +41,5 @@ def gather(
         definitions=referred(project, file, function, files),
         tests=found,
         callers=users,
+        neighbours=neighbours(file, function, files),
     )

@@ -20,7 +20,7 @@ import jedi
 from jedi.api.environment import InterpreterEnvironment
 
 from flowmill.context.shapes import Files
-from flowmill.context.snippets import trimmed
+from flowmill.context.snippets import trimmed, words_of
 from flowmill.paths import cache_dir
 from flowmill.shapes import Project
 from flowmill.source.function import Function
@@ -35,6 +35,8 @@ MOST_DEFINITIONS = 12
 _FOREIGN = frozenset({"site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox", "node_modules"})
 _WORD = re.compile(r"(?<=`)[A-Za-z_]\w*(?=`)|[A-Za-z_]\w*(?=\()|[A-Za-z]\w*_\w+|[A-Z]\w*[a-z]\w*[A-Z]\w*")
 """Words of a docstring that mean code: in backticks, called, with an underscore, or in camel case."""
+
+_PROSE = re.compile(r"[A-Za-z][a-z]+")
 
 Place = tuple[int, int]
 """Line and column (in characters) of a name."""
@@ -158,15 +160,22 @@ def _places_in(file: SourceFile, part: ast.AST, known: set[str]) -> Iterator[Pla
 
 
 def _places_of_words(file: SourceFile, function: Function, known: set[str]) -> Iterator[Place]:
-    """Where the module defines or imports a word of the docstring."""
-    words = set(_WORD.findall(ast.get_docstring(function.node) or "")) - known
+    """Where the module defines or imports a word of the docstring, or what is named by several of its words."""
+    text = ast.get_docstring(function.node) or ""
+    words = set(_WORD.findall(text)) - known
+    spoken = {word.lower().rstrip("s") for word in _PROSE.findall(f"{text} {function.name}")}
+
+    def is_meant(name: str) -> bool:
+        parts = {part.rstrip("s") for part in words_of(name)}
+        return name in words or (name not in known and len(parts) > 1 and parts <= spoken)
+
     for node in file.tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in words:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and is_meant(node.name):
             start = file.span(node)[0]
             yield _place(file, file.text.index(node.name, start + len("def")))
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
-                if (alias.asname or alias.name) in words:
+                if is_meant(alias.asname or alias.name):
                     yield _place(file, file.offset(alias.lineno, alias.col_offset))
 
 

@@ -26,7 +26,7 @@ class Context:
     `header` is the function's, byte for byte; `body` its present body at column 0,
     empty for a stub. `module` holds the module's imports, constants and signatures,
     the most useful lines first within each. `tests` begin with the shortest and most specific.
-    `callers` are the places where it is called, `calls` what it was seen to be given there.
+    `neighbours` are functions like it, `callers` the places where it is called, `calls` what it was seen to be given there.
     """
 
     header: str
@@ -35,6 +35,7 @@ class Context:
     klass: str = ""
     definitions: tuple[str, ...] = ()
     tests: tuple[TestSource, ...] = ()
+    neighbours: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 
 from flowmill.source.function import Def, Definition, docstring_of, measure
 from flowmill.source.layout import normalise
 from flowmill.source.text import SourceFile
 
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+LONG_WORD = 4
 LONG_DEFINITION = 30
 """Lines beyond which a definition is cut to its signature and docstring."""
 
@@ -78,6 +81,11 @@ def first_line(docstring: str | None) -> str:
     """A docstring's first line, fit to stand between triple quotes; empty if it is not."""
     line = (docstring or "").strip().split("\n")[0].strip()
     return "" if '"""' in line or line.endswith(('"', "\\")) else line
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a name in snake case or camel case that are long enough to tell what it is about."""
+    return {word.lower() for word in _WORD.findall(name) if len(word) >= LONG_WORD}
 
 
 def names_in(node: ast.AST) -> set[str]:

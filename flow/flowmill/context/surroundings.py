@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import textwrap
 from collections.abc import Collection
 
@@ -15,6 +14,7 @@ from flowmill.context.snippets import (
     shortened,
     signature,
     whole,
+    words_of,
 )
 from flowmill.source.function import Def, Function
 from flowmill.source.places import outermost
@@ -27,8 +27,6 @@ AROUND = 3
 MOST_CALLS = 2
 """Calls that are shown of one caller."""
 LONG_INIT = 40
-LONG_PART = 4
-"""Characters from which on a word in two names says that they belong together."""
 
 
 def module_context(file: SourceFile, function: Function, mentions: Collection[str] = ()) -> str:
@@ -39,7 +37,7 @@ def module_context(file: SourceFile, function: Function, mentions: Collection[st
     """
     own = outermost(file.tree, function.def_line)
     used = names_in(function.node) | set(mentions)
-    parts = _parts(function.name)
+    words = words_of(function.name)
     imports: list[str] = []
     near: list[str] = []
     far: list[str] = []
@@ -48,10 +46,10 @@ def module_context(file: SourceFile, function: Function, mentions: Collection[st
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(whole(file, node))
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            is_near = any(name in used or _parts(name) & parts for name in _bound(node))
+            is_near = any(name in used or words_of(name) & words for name in _bound(node))
             (near if is_near else constants).append(shortened(whole(file, node), 8 if is_near else 4))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node is not own:
-            if node.name in used or _parts(node.name) & parts:
+            if node.name in used or words_of(node.name) & words:
                 near.append(
                     class_head(file, node) if isinstance(node, ast.ClassDef) else signature(file, node)
                 )
@@ -64,12 +62,6 @@ def module_context(file: SourceFile, function: Function, mentions: Collection[st
 def _bound(node: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
-
-
-def _parts(name: str) -> set[str]:
-    """The words of a name, in snake case or camel case, that are long enough to mean something."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
-    return {word.lower() for word in words if len(word) >= LONG_PART}
 
 
 def _brief(file: SourceFile, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
@@ -113,7 +105,11 @@ def callers(file: SourceFile, function: Function) -> tuple[str, ...]:
         and not function.first_line <= node.lineno <= function.last_line
         and function.name in names_in(node)
     ]
-    texts = (_caller(file, node, function.name) for node in found)
+    # Of a caller within a caller, the inner one: its text is the same.
+    inner = [
+        node for node in found if not any(other in ast.walk(node) for other in found if other is not node)
+    ]
+    texts = (_caller(file, node, function.name) for node in inner)
     return tuple(sorted(texts, key=len)[:MOST_CALLERS])
 
 

@@ -26,7 +26,7 @@ def _shown(test_id: str, suite: Suite) -> bool:
 
 
 def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> str:
-    """The plainest failing test: its code, what happened, and the nearest test that passes.
+    """The plainest failing test: its code, how it calls the function, what happened, and a test that passes.
 
     `sources` maps test ids to their source. Empty if no visible test fails.
     """
@@ -40,6 +40,9 @@ def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> 
     source = sources.get(worst.id, "")
     if source and len(source) < 700:
         lines += ["```python", source.strip(), "```"]
+    before = suite.baseline.get(worst.id)
+    if before is not None and before.call:
+        lines.append(f"The first call there: `{before.call}`")
     if worst.details:
         lines += ["It reports:", "```", tail(worst.details, MAX_CHARS - sum(map(len, lines))), "```"]
     near = [i for i, r in verdict.results.items() if r.outcome == "passed" and i in suite.visible]

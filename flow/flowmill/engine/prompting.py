@@ -41,6 +41,7 @@ def task_prefix(task: Task) -> str:
         module=context.module,
         klass=context.klass,
         definitions=context.definitions,
+        neighbours=context.neighbours,
         callers=context.callers,
         calls=context.calls,
         tests=[t.text for t in context.tests],

@@ -1,0 +1,126 @@
+"""Functions like it: those that a programmer would look at before writing this one."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from flowmill.context.shapes import Files
+from flowmill.context.snippets import shortened, whole, words_of
+from flowmill.source.function import Function
+from flowmill.source.functions import find_functions
+from flowmill.source.layout import normalise
+from flowmill.source.text import SourceFile
+
+LINES = 30
+"""How much of one is shown."""
+ALIKE = 0.5
+"""The share of parameters that two functions must have in common, if their names only resemble each other."""
+FOLDER = 200
+"""Files beside the function's that are looked through for methods of its name."""
+
+
+def neighbours(file: SourceFile, function: Function, files: Files) -> tuple[str, ...]:
+    """The most alike function of the file, and for a method one of its name in a class near by, bases first."""
+    found = [
+        (_likeness(other, function), other)
+        for other in find_functions(file)
+        if _is_written(other) and other.def_line != function.def_line and not _holds(function, other)
+    ]
+    near = max(found, key=lambda pair: pair[0], default=(0.0, function))
+    alike = [_shown(file, near[1])] if near[0] > 0 else []
+    if function.classes and not (near[0] > 0 and near[1].name == function.name):
+        alike += _of_its_name(file, function, files)
+    return tuple(alike)
+
+
+def _is_written(function: Function) -> bool:
+    return not function.is_stub and not function.is_overload
+
+
+def _holds(function: Function, other: Function) -> bool:
+    """Whether one lies inside of the other."""
+    return (
+        function.first_line <= other.def_line <= function.last_line
+        or other.first_line <= function.def_line <= other.last_line
+    )
+
+
+def _likeness(other: Function, function: Function) -> float:
+    """0 if nothing speaks for it; more for words of the name, parameters and the class in common."""
+    mine, theirs = words_of(function.name), words_of(other.name)
+    names, params = len(mine & theirs) / max(1, len(mine | theirs)), _shared(other, function)
+    if other.name != function.name and (not names or params < ALIKE):
+        return 0.0
+    return names + params + (other.classes == function.classes) / 2
+
+
+def _shared(other: Function, function: Function) -> float:
+    """The share of parameters that both have."""
+    own, given = set(function.params) - {"self", "cls"}, set(other.params) - {"self", "cls"}
+    return len(own & given) / max(1, len(own | given))
+
+
+def _of_its_name(file: SourceFile, function: Function, files: Files) -> list[str]:
+    beside = _beside(file.path, files)
+    above = _ancestors(function.classes[-1], file, beside, files)
+    defines = re.compile(rb"\bdef %s\(" % re.escape(function.name.encode()))
+    found = [
+        (other.classes[-1] not in above, -_shared(other, function), _shown(source, other))
+        for path, data in beside.items()
+        if defines.search(data) and (source := files.get(path)) is not None
+        for other in find_functions(source)
+        if other.name == function.name and other.classes and _is_written(other)
+    ]
+    return [min(found)[2]] if found else []
+
+
+def _beside(path: Path, files: Files) -> dict[Path, bytes]:
+    """The other modules of the folder."""
+    found: dict[Path, bytes] = {}
+    with suppress(OSError):
+        for other in sorted(path.parent.glob("*.py"))[:FOLDER]:
+            if other != path:
+                found[other] = files.overlay.get(other) or other.read_bytes()
+    return found
+
+
+def _ancestors(name: str, file: SourceFile, beside: Mapping[Path, bytes], files: Files) -> set[str]:
+    """The names of the class's bases and of theirs, as far as modules of the folder define them."""
+    bases = _bases(file)
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        one = pending.pop()
+        if one not in bases:
+            defines = re.compile(rb"^class %s\b" % re.escape(one.encode()), re.M)
+            sources = (files.get(path) for path, data in beside.items() if defines.search(data))
+            bases |= _bases(next((source for source in sources if source), file))
+        new = bases.get(one, set()) - found
+        found |= new
+        pending += new
+    return found
+
+
+def _bases(file: SourceFile) -> dict[str, set[str]]:
+    """The names of each class's bases."""
+    classes = (node for node in ast.walk(file.tree) if isinstance(node, ast.ClassDef))
+    return {node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases} for node in classes}
+
+
+def _shown(file: SourceFile, function: Function) -> str:
+    """Without its docstring: how it is done is what it is shown for."""
+    if function.inline or function.docstring is None:
+        text = whole(file, function.node)
+    else:
+        head, body = (
+            file.text[function.start : function.header_end],
+            file.text[function.body_start : function.end],
+        )
+        text = textwrap.dedent(normalise(f"{head}\n{body}"))
+    text = shortened(text, LINES)
+    return f"# {function.qualname}:\n{text}" if function.classes else text
