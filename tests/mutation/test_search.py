@@ -66,12 +66,12 @@ class Stand:
         (folder / "test_m.py").write_text("from m import twice\n" + "".join(names))
         self.folder = folder
         self.model = ScriptedModel([never()] if answers is None else answers, ModelProfile("scripted"))
-        self.runner = ScriptedRunner(self._results)
+        self.runner = ScriptedRunner(self.results)
         self.events: list[Event] = []
         self._cases = cases
         self._hangs = hangs
 
-    def _results(self, order: TestOrder) -> list[TestResult]:
+    def results(self, order: TestOrder) -> list[TestResult]:
         source = order.overlay.get(self.file, self.file.read_bytes()).decode()
         names: dict[str, Callable[[int], object]] = {}
         with warnings.catch_warnings():
@@ -212,6 +212,13 @@ async def test_it_is_asked_once_nothing_is_left_to_change(tmp_path: Path) -> Non
     assert "none of them pass every test" in stand.notes
 
 
+async def test_it_waits_for_a_drafts_tests_before_it_writes_the_next_one(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, "raise NotImplementedError", [answer("return n * 2")] * 5)
+    stand.runner = ScriptedRunner(stand.results, delay=0.02)
+    end = await stand.run("generate", shares_cores=True)
+    assert (end.status, end.calls, len(stand.model.prompts)) == ("verified", 1, 1)
+
+
 async def test_what_the_user_rejected_is_not_offered_again(tmp_path: Path) -> None:
     stand = Stand(tmp_path, "return n + 2")
     end = await stand.run(rejected=("    return n * 2\n", "return n*2  # no"))
@@ -260,7 +267,7 @@ async def test_tests_that_need_others_before_them_are_run_with_them(tmp_path: Pa
 
     def results(order: TestOrder) -> list[TestResult]:
         """The last test fails unless the first one is run before it."""
-        *others, last = stand._results(order)
+        *others, last = stand.results(order)
         alone = bool(order.keep) and "test_m.py::test_two" not in order.keep
         return [*others, TestResult(last.id, "failed", 0.01, "KeyError: set-up") if alone else last]
 
@@ -273,7 +280,7 @@ async def test_time_that_is_lost_to_endless_tests_is_limited(tmp_path: Path) -> 
     stand = Stand(
         tmp_path, "return n + 2", [answer("return n + 7")], hangs=lambda source: "n + 2" not in source
     )
-    stand.runner = ScriptedRunner(stand._results, delay=0.05)
+    stand.runner = ScriptedRunner(stand.results, delay=0.05)
     end = await stand.run(budget=Budget(1.5, 1))
     assert end.status == "failed"
     assert end.seconds.total < 20
@@ -281,7 +288,7 @@ async def test_time_that_is_lost_to_endless_tests_is_limited(tmp_path: Path) -> 
 
 async def test_a_cancel_ends_the_mutants_too(tmp_path: Path) -> None:
     stand = Stand(tmp_path, "return n + 2", cases={"test_m.py::test_odd": (1, 900)})
-    stand.runner = ScriptedRunner(stand._results, delay=0.01)
+    stand.runner = ScriptedRunner(stand.results, delay=0.01)
     end = await stand.run(stop_at=lambda event: event.type == "draft.delta")
     assert end.status == "cancelled"
     assert stand.runner.closed

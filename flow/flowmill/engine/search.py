@@ -25,14 +25,17 @@ from flowmill.strategies import STRATEGIES
 
 AHEAD_SECONDS, AHEAD_SHARE = 20.0, 0.3
 """How long, and for which share of the run, mutations have the cores to themselves before the model gets them."""
+TESTS_SECONDS = 5.0
+"""How long a draft's tests have them to themselves before the model is asked for the next one."""
 
 
 class Search:
     """One search on one board. `confirmed` is the draft that held when it was run again, or None.
 
     Up to `lanes` drafts are judged at once; where the strategy has it, mutations take what lanes are free.
-    If the model `shares_cores` with the tests, it is asked for a repair only after a while of mutations: beside
-    a model that writes, the tests that stand back for it get a tenth of a core.
+    If the model `shares_cores` with the tests, they take turns: beside a model that writes, the tests that stand
+    back for it get a tenth of a core. So a repair begins with a while of mutations, and each draft is tested before
+    the next one is asked for.
     """
 
     def __init__(
@@ -206,12 +209,21 @@ class Search:
         async with self._confirming:  # Where one has won, nothing more is asked.
             pass
 
+    async def _let_finish(self) -> None:
+        """Wait for the draft's tests, not for slow ones, and for the confirmation if it has won."""
+        if self._shares_cores:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
+            async with self._confirming:
+                pass
+
     async def _ask(self, strategy: StrategyName) -> None:
         if strategy in ("flow", "sample") and not self._board.suite.trusts:
             await agree(self._desk)
         async with aclosing(STRATEGIES[strategy].source(self._desk).candidates(self._board)) as candidates:
             async for candidate in candidates:
                 await self._offer(candidate)
+                await self._let_finish()
 
     async def _offer(self, candidate: Candidate) -> None:
         self._board.expect()
