@@ -31,6 +31,18 @@ async def forking(tmp_path: Path) -> AsyncIterator[Warm]:
     await found.runner.aclose()
 
 
+MANY = 4_000
+"""More tests than a pipe holds the names of."""
+
+
+@pytest.fixture(params=["forks", "spares"])
+async def warm_of_many(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Warm]:
+    many = f"import pytest\n@pytest.mark.parametrize('n', range({MANY}))\ndef test_many(n): pass\n"
+    found = Warm(tmp_path, forks=request.param == "forks", tests=TESTS + many)
+    yield found
+    await found.runner.aclose()
+
+
 async def test_a_draft_is_put_into_the_loaded_code(warm: Warm) -> None:
     before = await warm.baseline()
     assert (before.outcomes, before.end.path) == (WRONG, "swap")
@@ -194,3 +206,15 @@ async def test_other_tests_than_those_loaded_run_from_cold(forking: Warm) -> Non
     assert (everything.end.path, everything.end.slower) == ("cold", "other test files were loaded")
     one = TestOrder({forking.mod: text}, ("test_mod.py",), ("test_mod.py::test_alias",), limits=QUICK)
     assert (await forking.told(one)).outcomes == {"test_alias": "passed"}
+
+
+async def test_thousands_of_tests_are_loaded_at_once(warm_of_many: Warm) -> None:
+    warm = warm_of_many
+    keep = ("test_mod.py::test_total", f"test_mod.py::test_many[{MANY - 1}]")
+    order = TestOrder({}, ("test_mod.py",), keep, trace=warm.target, untrusted=False, limits=QUICK)
+    before = await asyncio.wait_for(warm.told(order), 60)
+    assert (before.end.problem, before.end.path, before.end.slower) == (None, "swap", "")
+    text = warm.text.replace(BODY, GOOD).encode()
+    after = await warm.told(TestOrder({warm.mod: text}, ("test_mod.py",), keep, limits=QUICK))
+    assert after.outcomes == {"test_total": "passed", f"test_many[{MANY - 1}]": "passed"}
+    assert after.end.path == "swap"

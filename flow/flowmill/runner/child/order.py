@@ -80,7 +80,7 @@ class Channel:
         self._mark = {"n": nonce} if nonce else {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._held = b""
+        self._held: list[bytes] = []
         self.mute = False
         # Kept, since a test may have put something in the place of what the module has, as pyfakefs does.
         self._write = os.write
@@ -93,14 +93,14 @@ class Channel:
         if not self.mute and self.mine():
             line = self._line(kind, fields)
             with self._lock:
-                self._held += line
+                self._held.append(line)
 
     def send(self, kind: str, /, **fields: object) -> None:
         if self.mute or not self.mine():
             return
         line = self._line(kind, fields)
         with self._lock:
-            data, self._held = self._held + line, b""
+            data, self._held = b"".join((*self._held, line)), []
             while data:
                 data = data[self._write(self.descriptor, data) :]
 

@@ -141,12 +141,13 @@ class Reporter:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if self.collector is None:
+        # What a zygote has collected nobody asks for; a pipe that nobody empties would block it.
+        if self.collector is None or self.order.zygote:
             return
         for item in session.items:
             trust = self.collector.trust.get(item.nodeid, "project")
             self.channel.hold("item", id=self.collector.id_of(item), trust=trust)
-        if self.proof is not None and not self.order.zygote:
+        if self.proof is not None:
             self.proof.prepare(session, self.order.scratch)
             self.proof.watch(session, self.overlay.files)
         self.channel.send("collected", missing=self.collector.missing(), traced=self.traced)
