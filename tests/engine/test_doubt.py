@@ -53,6 +53,23 @@ class DoubtingRunner(ScriptedRunner):
                 yield replace(message, doubt=doubt) if isinstance(message, RunEnd) else message
 
 
+class FalteringRunner(DoubtingRunner):
+    """Fails and breaks off where a draft is run again."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _, __: False)
+
+    async def run(self, order: TestOrder) -> AsyncGenerator[RunnerMessage, None]:
+        async with aclosing(super().run(order)) as messages:
+            async for message in messages:
+                if order.clean and isinstance(message, TestResult):
+                    yield replace(message, outcome="failed")
+                elif order.clean and isinstance(message, RunEnd):
+                    yield replace(message, problem="timeout", detail="the run took longer than 5 s")
+                else:
+                    yield message
+
+
 async def follow(folder: Path, runner: DoubtingRunner, *answers: str) -> list[Event]:
     (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     (folder / "m.py").write_text(STUB)
@@ -93,3 +110,13 @@ async def test_a_winner_that_is_doubted_when_it_is_confirmed_is_none(tmp_path: P
     end = events[-1]
     assert isinstance(end, RunFinished)
     assert (end.status, end.best) == ("failed", None)
+
+
+async def test_a_winner_that_fails_and_breaks_off_when_it_is_confirmed_is_none(tmp_path: Path) -> None:
+    events = await follow(tmp_path, FalteringRunner(), "n * 2")
+    told = [event.text for event in events if isinstance(event, Note)]
+    assert "draft 1 could not be confirmed: the run took longer than 5 s" in told
+    assert "draft 1 is not trusted: test_one passed and then failed at random" in told
+    end = events[-1]
+    assert isinstance(end, RunFinished)
+    assert end.status == "improved"

@@ -97,6 +97,19 @@ def test_the_best_draft_never_gets_worse() -> None:
     assert not board.verified
 
 
+def test_a_draft_may_be_doubted_more_than_once() -> None:
+    board = Board(verdict(0, "fff"), suite("fff", stub=True))
+    best = verdict(1, "ppp")
+    board.add(best)
+    board.doubt(best, "it altered what judges it")
+    board.doubt(best)
+    board.learn(board.suite, best, results("ppf"))
+    (held,) = board.verdicts
+    assert (held.complete, held.refused) == (False, "it altered what judges it")
+    assert held.results == results("ppf")
+    assert board.best is board.baseline
+
+
 def test_news_is_what_no_earlier_draft_showed() -> None:
     board = Board(verdict(0, "fff"), suite("fff", stub=True))
     assert not board.add(verdict(1, "fff"))

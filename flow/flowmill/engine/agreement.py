@@ -71,7 +71,7 @@ def settle_by_agreement(board: Board, emitter: Emitter) -> None:
     before = passed(board.baseline, suite, suite.doctests)
     if not suite.was_stub and passed(best, suite, suite.doctests) <= before:
         return
-    board.best = best
+    board.prefer(best)
     emitter.note(
         f"unverified: no test of the project reaches this function; draft {board.best.number} is what "
         f"{len(drafts)} drafts agree on most",

@@ -11,7 +11,7 @@ from flowmill.shapes import TestResult
 
 
 class Board:
-    """Collects verdicts. Candidate sources read it, the engine alone writes it."""
+    """Collects verdicts. Candidate sources only read it."""
 
     def __init__(self, baseline: Verdict, suite: Suite) -> None:
         self.suite = suite
@@ -68,11 +68,22 @@ class Board:
 
         With `refused` its outcomes are not trusted at all, and it is no better than no draft.
         """
-        self.verdicts[self.verdicts.index(verdict)] = replace(verdict, complete=False, refused=refused)
+        place = self._place_of(verdict)
+        held = self.verdicts[place]
+        self.verdicts[place] = replace(held, complete=False, refused=refused or held.refused)
         self.reconsider(self.suite)
 
     def learn(self, suite: Suite, verdict: Verdict, results: Mapping[str, TestResult]) -> None:
         """Take a wider suite and what its tests said of one draft; other drafts are missing there."""
-        place = self.verdicts.index(verdict)
-        self.verdicts[place] = replace(verdict, results={**verdict.results, **results})
+        place = self._place_of(verdict)
+        held = self.verdicts[place]
+        self.verdicts[place] = replace(held, results={**held.results, **results})
         self.reconsider(suite)
+
+    def prefer(self, verdict: Verdict) -> None:
+        """Take this draft as the best one, where no test that is trusted tells them apart."""
+        self.best = verdict
+
+    def _place_of(self, verdict: Verdict) -> int:
+        """Where it stands; what is known of it by now may differ from what the caller has."""
+        return next(place for place, held in enumerate(self.verdicts) if held.number == verdict.number)

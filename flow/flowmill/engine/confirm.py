@@ -9,7 +9,6 @@ from flowmill.engine.board import Board
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.feedback import short_id
 from flowmill.engine.judge import Judge, report
-from flowmill.engine.meter import Meter
 from flowmill.engine.verdict import Verdict, is_made
 from flowmill.events import TestsSelected
 from flowmill.project.selection import Tier
@@ -18,7 +17,7 @@ from flowmill.shapes import TestRef, TestResult
 GOOD = ("passed", "skipped")
 
 
-async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitter, meter: Meter) -> bool:
+async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitter) -> bool:
     """True if the best draft holds.
 
     A test that now answers otherwise flickers and no longer counts; a test of the
@@ -38,7 +37,7 @@ async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitt
             board.doubt(best)
         await _settle_unsteady(judge, board, best, again, emitter)
         if board.verified and board.best is best and wider is not None:
-            await _look_wider(judge, board, wider, emitter, meter)
+            await _look_wider(judge, board, wider, emitter)
     return board.verified and board.best.number == best.number
 
 
@@ -78,7 +77,7 @@ def _names(ids: Iterable[str]) -> str:
     return ", ".join(short_id(i) for i in sorted(ids)[:3])
 
 
-async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter, meter: Meter) -> None:
+async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter) -> None:
     best, suite = board.best, board.suite
     results, end = await judge.run_wider(best.data, wider)
     known = {t.id for t in suite.tests}

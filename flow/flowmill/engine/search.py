@@ -179,7 +179,7 @@ class Search:
         async with self._confirming:
             with self._lanes.draft():
                 while self._board.verified:
-                    if await confirm(self._judge, self._board, self._wider, self._emitter, self._meter):
+                    if await confirm(self._judge, self._board, self._wider, self._emitter):
                         self.confirmed = self._board.best.number
                         return True
         return False
