@@ -92,9 +92,9 @@ class TestLimits:
 class TestOrder:
     """One run of tests against an overlay.
 
-    `files` are handed to pytest (empty: let the project's configuration choose);
-    of what they collect, only items whose node id equals or lies below an entry of
-    `keep` run (empty: all). `doctest` adds the doctests of that function, `made` is
+    `files` are handed to pytest (None: let the project's configuration choose; empty: no
+    test of the project runs); of what they collect, only items whose node id equals or lies
+    below an entry of `keep` run (empty: all). `doctest` adds the doctests of that function, `made` is
     the source of a test module that exists only in this run; its tests are reported
     as `flowmill::made::NAME`. `trace` asks which tests execute that function, `census`
     which functions of the project each test executes. `untrusted` says that the overlay
@@ -104,7 +104,7 @@ class TestOrder:
 
     __test__ = False
     overlay: Overlay
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
     keep: tuple[str, ...] = ()
     doctest: Target | None = None
     made: str | None = None
@@ -113,6 +113,11 @@ class TestOrder:
     untrusted: bool = True
     clean: bool = False
     limits: TestLimits = TestLimits()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it asks for no test at all."""
+        return self.files == () and self.doctest is None and self.made is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Recording:
 
     @property
     def files(self) -> list[str]:
-        return [order.files[0] for order in self.orders]
+        return [(order.files or ("",))[0] for order in self.orders]
 
 
 @pytest.fixture

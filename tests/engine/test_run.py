@@ -350,6 +350,7 @@ async def test_without_tests_the_drafts_agree_and_stay_unverified(tmp_path: Path
     assert end.status == "improved"
     assert "return n * 2" in end.diff
     assert "unverified" in stand.notes
+    assert {order.files for order in stand.runner.orders if order.made} == {()}
 
 
 def made_results(order: TestOrder, path: Path) -> list[TestResult]:

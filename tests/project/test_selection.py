@@ -83,7 +83,7 @@ def test_a_test_that_names_the_function(tmp_path: Path, source: str) -> None:
     assert chosen.tiers[0].keep == ("tests/test_mod.py::test_it",)
     assert chosen.tiers[0].files == ("tests/test_mod.py",)
     assert chosen.tiers[-1].how == "all"
-    assert (chosen.tiers[-1].files, chosen.tiers[-1].keep) == ((), ())
+    assert (chosen.tiers[-1].files, chosen.tiers[-1].keep) == (None, ())
 
 
 CLASSES = """
@@ -176,7 +176,7 @@ def test_a_function_that_no_test_names_leaves_files_and_all(tmp_path: Path) -> N
     })  # fmt: skip
     chosen = pick(root, "outer")
     assert [tier.how for tier in chosen.tiers] == ["static", "all"]
-    assert set(chosen.tiers[0].files) == {"tests/test_imports.py", "tests/test_mod.py"}
+    assert set(chosen.tiers[0].files or ()) == {"tests/test_imports.py", "tests/test_mod.py"}
 
 
 def test_no_tests_at_all_leaves_everything(tmp_path: Path) -> None:

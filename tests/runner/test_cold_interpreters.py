@@ -56,3 +56,6 @@ async def test_every_version(tmp_path: Path, environment: str) -> None:
         return
     assert told.outcomes == {"test_a": "passed", "mod.f": "passed"}
     assert told.end.reached == {"test_a.py::test_a", "mod.py::mod.f"}
+    fresh = "import mod\ndef test_made(): assert mod.f() == 1\n"
+    told = await tiny.run(TestOrder({}, (), doctest=f, made=fresh, limits=QUICK))
+    assert told.outcomes == {"mod.f": "passed", "made::test_made": "passed"}

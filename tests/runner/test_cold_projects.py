@@ -187,6 +187,19 @@ async def test_doctests_that_the_project_collects_are_its_own(tmp_path: Path) ->
     assert told.outcomes == {"pkg.mod.add": "passed"}
 
 
+async def test_an_order_without_files_runs_no_test_of_the_project(tmp_path: Path) -> None:
+    tiny = TinyProject(tmp_path, PLAIN | {"tests/test_broken.py": "import no_such_module\n"})
+    made = "from pkg.mod import add\ndef test_sum(): assert add(4, 1) == 5\n"
+    add = tiny.target("pkg/mod.py", "add")
+    told = await tiny.run(TestOrder({}, (), doctest=add, made=made, limits=QUICK))
+    assert told.outcomes == {"pkg.mod.add": "passed", "made::test_sum": "passed"}
+    assert told.end.problem is None
+    told = await tiny.run(TestOrder({}, (), made=made, limits=QUICK))
+    assert (told.outcomes, told.end.problem) == ({"made::test_sum": "passed"}, None)
+    told = await tiny.run(TestOrder({}, (), limits=QUICK))
+    assert (told.outcomes, told.end.problem) == ({}, "no_tests")
+
+
 async def test_made_tests_that_do_not_parse_are_left_out(tmp_path: Path) -> None:
     tiny = TinyProject(tmp_path, PLAIN)
     told = await tiny.run(

@@ -31,6 +31,16 @@ async def forking(tmp_path: Path) -> AsyncIterator[Warm]:
     await found.runner.aclose()
 
 
+@pytest.mark.parametrize(("more", "path"), [("", "swap"), ("\n\nMORE = 1\n", "import")])
+async def test_only_what_is_made_runs_where_no_file_is_named(warm: Warm, more: str, path: str) -> None:
+    await warm.baseline()
+    text = (warm.text.replace(BODY, GOOD) + more).encode()
+    made = "import mod\ndef test_made(): assert mod.total([3, 4]) == 7\n"
+    after = await warm.told(TestOrder({warm.mod: text}, (), made=made, limits=QUICK))
+    assert (after.outcomes, after.end.path) == ({"made::test_made": "passed"}, path)
+    assert (after.end.problem, after.end.doubt) == (None, "")
+
+
 MANY = 4_000
 """More tests than a pipe holds the names of."""
 

@@ -153,11 +153,11 @@ def _specific(selection: Selection) -> Iterable[str]:
     tiers = [tier for tier in selection.tiers if tier.how != "all"]
     mapped = [test for tier in tiers if tier.how == "coverage" for test in tier.keep]
     named = [test for tier in tiers[:2] for test in tier.keep]
-    return mapped or named or (tiers[0].files if tiers else ())
+    return mapped or named or ((tiers[0].files or ()) if tiers else ())
 
 
 def _around(selection: Selection) -> Iterable[str]:
     """The files that have to do with the module, or the tests that name it where there are none."""
     tiers = [tier for tier in selection.tiers if tier.how != "all"]
-    files = [file for tier in tiers if not tier.keep for file in tier.files]
+    files = [file for tier in tiers if not tier.keep for file in tier.files or ()]
     return files or [test for tier in tiers for test in tier.keep]

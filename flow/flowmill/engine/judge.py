@@ -224,14 +224,14 @@ class Judge:
         """
         suite = self._board.suite
         order = replace(self._order(suite, data, made, only), clean=again, untrusted=number != 0)
-        if not (order.files or order.doctest or order.made or suite.open_ended):
-            return {}, RunEnd(None)
         return await self._collect(order, None if again else number)
 
     async def _collect(
         self, order: TestOrder, number: int | None, enough: Callable[[TestResult], bool] = lambda _: False
     ) -> tuple[dict[str, TestResult], RunEnd | None]:
         results: dict[str, TestResult] = {}
+        if order.empty:
+            return results, RunEnd(None)
         end: RunEnd | None = None
         with self._meter.tests_busy():
             async with aclosing(self._runner.run(order)) as stream:

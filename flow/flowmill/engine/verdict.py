@@ -27,7 +27,7 @@ class Suite:
     baseline: Mapping[str, TestResult]
     was_stub: bool
     open_ended: bool = False
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
     keep: tuple[str, ...] = ()
     how: SelectedHow = "static"
 

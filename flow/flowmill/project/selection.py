@@ -31,7 +31,7 @@ CALLER_DEPTH = 3
 class Tier:
     """Tests to run together: `files` and `keep` as `TestOrder` takes them, `why` in words."""
 
-    files: tuple[str, ...]
+    files: tuple[str, ...] | None
     keep: tuple[str, ...]
     how: SelectedHow
     why: str
@@ -73,7 +73,7 @@ def select(
     tiers, note = _static(_Work(project_root, file, qualname, config, sources))
     if mapped:
         tiers.insert(0, Tier(files_of(mapped), tuple(mapped), "coverage", "known to execute it"))
-    tiers.append(Tier((), (), "all", "all tests of the project"))
+    tiers.append(Tier(None, (), "all", "all tests of the project"))
     return Selection(tiers[0].how, tuple(tiers), note)
 
 

@@ -43,7 +43,7 @@ class Errand:
             "pycache": str(self.pycache),
             "write_bytecode": not order.untrusted,
             "overlay": _encoded(order.overlay),
-            "files": list(order.files),
+            "files": None if order.files is None else list(order.files),
             "keep": list(order.keep),
             "only": None if self.only is None else list(self.only),
             "goal": None if goal is None else _goal(goal),

@@ -247,8 +247,12 @@ def _goal(order: TestOrder) -> Target:
 
 def _covers(loaded: TestOrder, order: TestOrder) -> bool:
     """Whether what the order wants to run is all among what was loaded, and can be told from the rest."""
+    if order.files == ():
+        return True
+    if order.files is None or loaded.files is None:
+        return order.files is loaded.files
     same = set(order.files) == set(loaded.files)
-    return same or bool(order.keep and order.files and set(order.files) <= set(loaded.files))
+    return same or (bool(order.keep) and set(order.files) <= set(loaded.files))
 
 
 def _planned(litter: Litter, data: bytes) -> Swap | str:

@@ -111,6 +111,8 @@ class Collector:
         return [entry for entry in self._order.keep if entry not in self._used]
 
     def _kept(self, item: pytest.Item) -> bool:
+        if self._order.files == []:
+            return False
         names = names_of(item, self._home, self._known)
         if not self._order.keep:
             return True

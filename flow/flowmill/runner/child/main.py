@@ -67,7 +67,7 @@ def arguments(order: Order) -> list[str]:
         "--tb=short",
         "--color=no",
         f"--basetemp={os.path.join(order.scratch, 'basetemp')}",
-        *order.files,
+        *(order.files or ()),
     ]
 
 

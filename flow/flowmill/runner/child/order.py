@@ -38,7 +38,7 @@ class Order:
     pycache: str
     write_bytecode: bool
     overlay: dict[str, str]
-    files: list[str]
+    files: list[str] | None
     keep: list[str]
     only: list[str] | None
     goal: Goal | None

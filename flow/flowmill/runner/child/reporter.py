@@ -113,6 +113,18 @@ class Reporter:
             path = getattr(error, "path", None)
             self._tell_broken("" if path is None else os.path.relpath(str(path)), error.__cause__ or error)
 
+    @pytest.hookimpl
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Where the order names no file, collect what it adds: pytest would take all that there are."""
+        if self.order.files != []:
+            return None
+        hook = session.config.hook
+        session.items = []
+        hook.pytest_collection_modifyitems(session=session, config=session.config, items=session.items)
+        hook.pytest_collection_finish(session=session)
+        session.testscollected = len(session.items)
+        return True
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: Any, name: str) -> list[pytest.Item] | None:
         if self.pruner is None or self.pruner.wants(collector, name):
