@@ -102,12 +102,14 @@ async def test_a_thread_forbids_forks(tmp_path: Path) -> None:
     await warm.runner.aclose()
 
 
-async def test_tests_that_cannot_be_loaded_run_from_cold(tmp_path: Path) -> None:
-    warm = Warm(tmp_path, tests="import no_such_module\n")
+@pytest.mark.parametrize("forks", [True, False])
+async def test_tests_that_cannot_be_loaded_run_from_cold(tmp_path: Path, *, forks: bool) -> None:
+    warm = Warm(tmp_path, tests="import no_such_module\n", forks=forks)
     before = await warm.baseline()
     assert (before.end.problem, before.end.path) == ("collection", "cold")
     assert "no_such_module" in before.end.detail
     assert "No module named 'no_such_module'" in before.end.slower
+    assert not [name for name in os.listdir("/proc") if name.isdigit() and _of(name, tmp_path)]
     await warm.runner.aclose()
 
 
@@ -148,6 +150,56 @@ async def test_what_changes_on_disk_is_loaded_anew(forking: Warm) -> None:
             assert after.end.path == "swap"
 
     await asyncio.wait_for(until_new(), 60)
+
+
+async def until_passed(warm: Warm, order: TestOrder) -> None:
+    """Drafts are run until what was loaded is up to date."""
+
+    async def until() -> None:
+        while set((await warm.told(order)).outcomes.values()) != {"passed"}:
+            pass
+
+    await asyncio.wait_for(until(), 60)
+
+
+async def test_what_was_saved_while_it_was_loaded_is_loaded_anew(forking: Warm) -> None:
+    """Here the tests themselves save it, once, after they have read it."""
+    (forking.root / "word.py").write_text("WORD = 'old'\n")
+    (forking.root / "test_mod.py").write_text(
+        "import pathlib, mod, word\n"
+        "path = pathlib.Path(word.__file__)\n"
+        "if 'old' in path.read_text(): path.write_text(\"WORD = 'new'\\n\")\n"
+        "def test_word(): assert word.WORD == 'new'\n"
+    )
+    assert (await forking.baseline()).outcomes == {"test_word": "failed"}
+    text = forking.text.replace(BODY, GOOD).encode()
+    await until_passed(forking, TestOrder({forking.mod: text}, ("test_mod.py",), limits=QUICK))
+
+
+async def test_a_new_conftest_beside_the_tests_is_noticed(forking: Warm) -> None:
+    folder = forking.root / "below"
+    folder.mkdir()
+    (folder / "test_given.py").write_text("def test_given(request): assert 'new' in request.fixturenames\n")
+    files, target = ("below/test_given.py",), forking.target
+    before = await forking.told(TestOrder({}, files, trace=target, untrusted=False, limits=QUICK))
+    assert (before.outcomes, before.end.path) == ({"test_given": "failed"}, "swap")
+    (folder / "conftest.py").write_text("import pytest\n@pytest.fixture(autouse=True)\ndef new(): pass\n")
+    text = forking.text.replace(BODY, GOOD).encode()
+    await until_passed(forking, TestOrder({forking.mod: text}, files, limits=QUICK))
+
+
+async def test_what_is_loaded_later_stays_loaded(forking: Warm) -> None:
+    (forking.root / "test_more.py").write_text("import mod\ndef test_more(): assert mod.total([3]) == 3\n")
+    await forking.baseline()
+    await forking.draft(GOOD, more="\n\nMORE = 1\n")
+    slow = forking.runner._preloading
+    assert slow is not None
+    files, target = ("test_more.py",), forking.target
+    await forking.told(TestOrder({}, files, trace=target, untrusted=False, limits=QUICK))
+    await asyncio.wait([slow])
+    text = forking.text.replace(BODY, GOOD).encode()
+    after = await forking.told(TestOrder({forking.mod: text}, files, limits=QUICK))
+    assert (after.outcomes, after.end.path) == ({"test_more": "passed"}, "swap")
 
 
 async def test_drafts_at_once_do_not_see_each_other(forking: Warm) -> None:
@@ -228,3 +280,31 @@ async def test_thousands_of_tests_are_loaded_at_once(warm_of_many: Warm) -> None
     after = await warm.told(TestOrder({warm.mod: text}, ("test_mod.py",), keep, limits=QUICK))
     assert after.outcomes == {"test_total": "passed", f"test_many[{MANY - 1}]": "passed"}
     assert after.end.path == "swap"
+
+
+async def test_all_tests_that_are_loaded_serve_a_draft_of_some(forking: Warm) -> None:
+    (forking.root / "test_more.py").write_text("import mod\ndef test_more(): assert mod.total([3]) == 3\n")
+    await forking.told(TestOrder({}, trace=forking.target, untrusted=False, limits=QUICK))
+    text = forking.text.replace(BODY, GOOD).encode()
+    keep = ("test_more.py::test_more", "test_mod.py::test_alias")
+    after = await forking.told(
+        TestOrder({forking.mod: text}, ("test_more.py", "test_mod.py"), keep, limits=QUICK)
+    )
+    assert after.outcomes == {"test_more": "passed", "test_alias": "passed"}
+    assert after.end.path == "swap"
+
+
+async def test_files_that_drafts_need_besides_are_loaded_meanwhile(forking: Warm) -> None:
+    (forking.root / "test_more.py").write_text("import mod\ndef test_more(): assert mod.total([3]) == 3\n")
+    await forking.baseline()
+    text = forking.text.replace(BODY, GOOD).encode()
+    keep = ("test_more.py::test_more", "test_mod.py::test_alias")
+    order = TestOrder({forking.mod: text}, ("test_more.py", "test_mod.py"), keep, limits=QUICK)
+
+    async def until_swapped() -> dict[str, str]:
+        while (after := await forking.told(order)).end.path != "swap":
+            assert (after.end.path, after.end.slower) == ("cold", "other test files were loaded")
+        return after.outcomes
+
+    found = await asyncio.wait_for(until_swapped(), 60)
+    assert found == {"test_more": "passed", "test_alias": "passed"}

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -28,8 +29,12 @@ from flowmill.shapes import Overlay, Project, TestOrder
 
 OUTPUT_BYTES = 100_000
 LOAD_SECONDS = 120.0
+COARSE_NS = 20_000_000
+"""How far the clock that files are stamped with may be behind ours."""
 CONFIGURATION = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "conftest.py")
 Stamp = Mapping[str, tuple[int, int]]
+CHANGED = (-1, -1)
+"""What no file is: one that was written while the tests were loaded may have been read before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +57,70 @@ class Litter:
 
 
 class Nursery:
-    """Makes zygotes. `forks` False makes single-use ones; `idle` is how long spares wait for a draft."""
+    """Makes zygotes. `forks` False makes single-use ones; `idle` is how long spares wait for a draft.
 
-    def __init__(self, project: Project, cache: Path, guard: Guard, *, forks: bool, idle: float) -> None:
+    Its scratch folders are dropped by whoever made `scratches`.
+    """
+
+    def __init__(
+        self, project: Project, cache: Path, guard: Guard, scratches: Scratches, *, forks: bool, idle: float
+    ) -> None:
         self._idle = idle
         self._project = project
         self._cache = cache
         self._guard = guard
-        self.scratches = Scratches()
+        self._scratches = scratches
         self._made: list[Zygote] = []
         self._spares: list[Spares] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self.forks = forks
 
-    async def litter(self, order: TestOrder, preload: Loaded | None = None) -> Litter:
-        """Load the tests of this order, with the code as it is. Raises ZygoteLost or StartError.
+    async def litter(
+        self, order: TestOrder, *, preload: Loaded | None = None, before: Stamp | None = None
+    ) -> Litter:
+        """Load the tests of this order, with the code as it is. Raises ZygoteLost or ProjectError.
 
         `preload` is what an earlier load found: what of it is not the project's is
-        imported before a run of the project itself begins.
+        imported before a run of the project itself begins. `before` is how its files were:
+        what was written while they were loaded, and is again, the tests write themselves.
         """
         names = () if preload is None else await self._clean(order, preload)
-        if self.forks:
+        began = time.time_ns() - COARSE_NS
+        async with AsyncExitStack() as unless_loaded:
             bare = await self._spawn(order, "bare", names)
-            await self._wait(bare)
-            errand = self._errand(order, "collected")
-            collected = await bare.grow(errand.data(), OUTPUT_BYTES)
-            self._made.append(collected)
-        else:
-            bare, collected = await asyncio.gather(
-                self._spawn(order, "bare", names), self._spawn(order, "collected")
-            )
-            await self._wait(bare)
-        loaded = await self._wait(collected)
+            unless_loaded.push_async_callback(self._end, [bare])
+            if self.forks:
+                await self._wait(bare)
+                errand = self._errand(order, "collected")
+                collected = await bare.grow(errand.data(), OUTPUT_BYTES)
+                self._made.append(collected)
+                unless_loaded.push_async_callback(self._end, [collected])
+            else:
+                collected = await self._spawn(order, "collected")
+                unless_loaded.push_async_callback(self._end, [collected])
+                await self._wait(bare)
+            loaded = await self._wait(collected)
+            stamp = self._stamp(order, loaded, began, before or {})
+            unless_loaded.pop_all()
         return Litter(
             order,
             self._pool(bare, order, "bare", names),
             self._pool(collected, order, "collected"),
             loaded,
-            self._stamp(order, loaded),
+            stamp,
         )
 
     def _pool(self, first: Zygote, order: TestOrder, kind: str, preload: tuple[str, ...] = ()) -> Pool:
         async def make() -> Zygote:
             zygote = await self._spawn(order, kind, preload)
-            await self._wait(zygote)
+            async with AsyncExitStack() as unless_loaded:
+                unless_loaded.push_async_callback(self._end, [zygote])
+                await self._wait(zygote)
+                unless_loaded.pop_all()
             return zygote
 
         if self.forks:
-            spares = Spares(first, self.scratches, self._spare, self._idle)
+            spares = Spares(first, self._scratches, self._spare, self._idle)
             self._spares.append(spares)
             return Pool(first, None, spares)
         return Pool(first, make)
@@ -113,8 +134,10 @@ class Nursery:
         names = [name for name, _ in self._foreign(order, loaded)]
         while True:
             trial = await self._spawn(order, "bare", tuple(names))
-            found = await self._wait(trial)
-            await self._end([trial])
+            try:
+                found = await self._wait(trial)
+            finally:
+                await self._end([trial])
             if not self._own(order, found):
                 return tuple(names)
             before = _before_own(found, self._project.root)
@@ -149,7 +172,6 @@ class Nursery:
             await spares.aclose()
         # The last first: those that were forked from others.
         await self._end(self._made[::-1])
-        self.scratches.drop_all()
 
     async def _end(self, zygotes: list[Zygote]) -> None:
         for zygote in zygotes:
@@ -162,7 +184,7 @@ class Nursery:
         # It loads all that the files hold, runs choose among it. The target's text is
         # given even where it is that of the disk, so that what is loaded is known exactly.
         given = replace(order, keep=(), made=None)
-        scratch = self.scratches.make()
+        scratch = self._scratches.make()
         return Errand(
             given,
             scratch,
@@ -209,14 +231,21 @@ class Nursery:
         target = order.trace.file.resolve() if order.trace else None
         return [(name, file) for name, file in loaded.modules if _is_own(file, self._project.root, target)]
 
-    def _stamp(self, order: TestOrder, loaded: Loaded) -> Stamp:
+    def _stamp(self, order: TestOrder, loaded: Loaded, began: int, before: Stamp) -> Stamp:
+        """How the files are; `began` is when the first of them may have been read, as `time.time_ns` has it."""
         root = self._project.root
         own = {str(Path(file)) for _, file in self._own(order, loaded)}
+        folders = {folder for file in own for folder in Path(file).parents if folder.is_relative_to(root)}
+        own |= {str(folder / "conftest.py") for folder in folders}
         own |= {str(folder / name) for folder in (root, *root.parents[:2]) for name in CONFIGURATION}
         places = {str(Path(file).parent.parent) for _, file in loaded.modules if "site-packages" in file}
         sites = {place for place in places if place.endswith("site-packages")}
         overlaid = {str(path) for path in order.overlay}
-        return stamp_of(dict.fromkeys((own | sites | {str(self._project.python)}) - overlaid))
+        found = stamp_of(dict.fromkeys((own | sites | {str(self._project.python)}) - overlaid))
+        # A time that is still to come says nothing of when it was written.
+        now = time.time_ns()
+        late = {file for file, (at, _) in found.items() if began <= at <= now and before.get(file) != CHANGED}
+        return {**found, **dict.fromkeys(late, CHANGED)}
 
 
 async def _last_words(zygote: Zygote) -> str:

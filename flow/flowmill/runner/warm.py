@@ -10,7 +10,7 @@ import asyncio
 import importlib.util
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,8 +71,8 @@ class WarmRunner:
         self._cache = cache
         self._guard = guard or Guard(project, cache)
         self._cold = ColdRunner(project, cache, self._guard)
-        self._nursery = Nursery(project, cache, self._guard, forks=forks, idle=idle)
         self._scratches = Scratches()
+        self._nursery = Nursery(project, cache, self._guard, self._scratches, forks=forks, idle=idle)
         self._litter: Litter | None = None
         self._why_none = "no test was run on the code as it stands"
         self._looked = 0.0
@@ -124,12 +124,32 @@ class WarmRunner:
         litter = self._litter
         if litter is None or litter.lost:
             return Way("cold", slower=self._why_none)
-        if self._loading is None and time.monotonic() - self._looked > LOOK_SECONDS:
-            # The old one serves until the new one is there.
+        covers = self._covers(litter, order)
+        free = self._loading is None or self._loading.done()
+        # The old one serves until the new one is there.
+        if free and not covers and order.untrusted and (wider := _wider(litter.order, order)) is not None:
+            self._loading = asyncio.create_task(self._load_in_place_of(litter, wider))
+        elif free and time.monotonic() - self._looked > LOOK_SECONDS:
             self._loading = asyncio.create_task(self._load_if_stale(litter))
-        if not _covers(litter.order, order):
+        if not covers:
             return Way("cold", slower="other test files were loaded")
         return self._shortest(order, litter)
+
+    def _covers(self, litter: Litter, order: TestOrder) -> bool:
+        """Whether what the order wants to run is all among what was loaded, and can be told from the rest."""
+        loaded = litter.order.files
+        if order.files == ():
+            return True
+        if order.files is None or loaded is None:
+            among = order.keep and order.files and self._were_loaded(litter, order.files)
+            return order.files is loaded or bool(among)
+        same = set(order.files) == set(loaded)
+        return same or (bool(order.keep) and set(order.files) <= set(loaded))
+
+    def _were_loaded(self, litter: Litter, files: Iterable[str]) -> bool:
+        """What the configuration chose is known only by the modules that were imported."""
+        found = {Path(file).resolve() for _, file in litter.loaded.modules}
+        return all((self._project.root / file).resolve() in found for file in files)
 
     def _shortest(self, order: TestOrder, litter: Litter) -> Way:
         why = self._not_in_place(order, litter)
@@ -161,39 +181,52 @@ class WarmRunner:
 
     # -------------------------------------------------------------- loading
     async def _load(self, order: TestOrder) -> None:
-        """Have these tests loaded, unless they are."""
+        """Have these tests loaded, unless they are. Raises ProjectError if no draft may be run here."""
         given = self._with_target(order)
         if self._litter is not None and not self._litter.lost and self._litter.order == given:
             return
-        await self._load_anew(given)
+        try:
+            fresh = await self._nursery.litter(given)
+        except (ZygoteLost, StartError) as error:
+            self._install(None, f"the tests could not be loaded ahead: {error}")
+        else:
+            self._install(fresh)
 
     async def _load_if_stale(self, litter: Litter) -> None:
         """Looked at now and then, and beside a draft: many may come within a second, and none should wait."""
         self._looked = time.monotonic()
         if await asyncio.to_thread(litter.is_stale):
-            await self._load_anew(litter.order)
-        else:
-            self._loading = None
+            await self._load_in_place_of(litter, litter.order)
 
-    async def _load_anew(self, order: TestOrder) -> None:
-        old = self._litter
+    async def _load_in_place_of(self, old: Litter, order: TestOrder) -> None:
+        """Load beside what else goes on, unless others are put in the old ones' place meanwhile."""
+        fresh, why = None, ""
         try:
-            self._litter = await self._nursery.litter(order)
-        except (ZygoteLost, StartError) as error:
-            self._why_none = f"the tests could not be loaded ahead: {error}"
-            self._litter = None
-        finally:
-            self._loading = None
+            fresh = await self._nursery.litter(order, before=old.stamp)
+        except (ZygoteLost, ProjectError) as error:
+            why = f"the tests could not be loaded ahead: {error}"
+        self._replace(old, fresh, why)
+
+    async def _preload(self, old: Litter) -> None:
+        """Load all anew, past what the tests import from elsewhere; the old ones serve until then."""
+        with suppress(ZygoteLost, ProjectError):
+            fresh = await self._nursery.litter(old.order, preload=old.loaded, before=old.stamp)
+            if not self._replace(old, fresh):
+                self._preloading = None
+
+    def _replace(self, old: Litter, fresh: Litter | None, why_none: str = "") -> bool:
+        """False, and the fresh ones go, where somebody else was faster."""
+        if self._litter is old:
+            self._install(fresh, why_none)
+            return True
+        if fresh is not None:
+            self._nursery.retire(fresh)
+        return False
+
+    def _install(self, fresh: Litter | None, why_none: str = "") -> None:
+        old, self._litter, self._why_none = self._litter, fresh, why_none
         if old is not None:
             self._nursery.retire(old)
-
-    async def _preload(self, litter: Litter) -> None:
-        """Load all anew, past what the tests import from elsewhere; the old ones serve until then."""
-        with suppress(ZygoteLost, StartError):
-            fresh = await self._nursery.litter(litter.order, preload=litter.loaded)
-            self._litter, old = fresh, self._litter
-            if old is not None:
-                self._nursery.retire(old)
 
     def _with_target(self, order: TestOrder) -> TestOrder:
         target = _goal(order)
@@ -245,14 +278,12 @@ def _goal(order: TestOrder) -> Target:
     return order.trace
 
 
-def _covers(loaded: TestOrder, order: TestOrder) -> bool:
-    """Whether what the order wants to run is all among what was loaded, and can be told from the rest."""
-    if order.files == ():
-        return True
-    if order.files is None or loaded.files is None:
-        return order.files is loaded.files
-    same = set(order.files) == set(loaded.files)
-    return same or (bool(order.keep) and set(order.files) <= set(loaded.files))
+def _wider(loaded: TestOrder, order: TestOrder) -> TestOrder | None:
+    """What is to be loaded so that it covers this order too, None if nothing more would be."""
+    if loaded.files is None or not order.files:
+        return None
+    more = tuple(file for file in order.files if file not in loaded.files)
+    return replace(loaded, files=(*loaded.files, *more)) if more and order.keep else None
 
 
 def _planned(litter: Litter, data: bytes) -> Swap | str:
