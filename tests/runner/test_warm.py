@@ -179,7 +179,10 @@ async def test_what_was_saved_while_it_was_loaded_is_loaded_anew(forking: Warm) 
 async def test_a_new_conftest_beside_the_tests_is_noticed(forking: Warm) -> None:
     folder = forking.root / "below"
     folder.mkdir()
-    (folder / "test_given.py").write_text("def test_given(request): assert 'new' in request.fixturenames\n")
+    (folder / "test_given.py").write_text(
+        "import os, sys\nsys.path.insert(0, os.getcwd())\nimport mod\n"
+        "def test_given(request): assert mod and 'new' in request.fixturenames\n"
+    )
     files, target = ("below/test_given.py",), forking.target
     before = await forking.told(TestOrder({}, files, trace=target, untrusted=False, limits=QUICK))
     assert (before.outcomes, before.end.path) == ({"test_given": "failed"}, "swap")

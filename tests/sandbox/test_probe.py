@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from doubles.trees import write_tree
-from flowmill.sandbox.layers import NETWORK, expected
-from flowmill.sandbox.probe import probe_layers
+from flowmill.sandbox.layers import NETWORK, decide, expected
+from flowmill.sandbox.probe import of_system, probe_layers
 
 
 def test_every_layer_is_tried_in_the_interpreter_itself(tmp_path: Path) -> None:
@@ -27,3 +27,11 @@ def test_an_interpreter_that_cannot_be_asked_is_one_line(tmp_path: Path, script:
     probed = probe_layers(odd, tmp_path / "cache")
     assert dict(probed.layers) == {}
     assert said in probed.problem
+
+
+def test_a_sandbox_that_nothing_is_started_in_is_none() -> None:
+    layers = dict.fromkeys(("session", "descriptors", "limits"), "") | of_system("darwin")
+    error = decide("auto", layers, platform="darwin")
+    assert error is not None
+    assert "(seatbelt: flowmill does not start the tests in it yet)" in str(error)
+    assert decide("off", layers, platform="darwin") is None

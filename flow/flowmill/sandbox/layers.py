@@ -29,7 +29,7 @@ REMEDIES: Mapping[str, str] = {
     "above 0, and on Ubuntu sysctl kernel.apparmor_restrict_unprivileged_userns=0; only tests that use loopback need it",
     "capabilities": "start flowmill as an ordinary user rather than as root",
     "limits": "raise what ulimit -H shows, or start flowmill from a shell without lower limits",
-    "seatbelt": "/usr/bin/sandbox-exec belongs to macOS: see that it is there and may be started",
+    "seatbelt": "run flowmill in a Linux container or machine, or accept drafts with your own rights: --sandbox off",
 }
 NO_CTYPES = "this interpreter has no ctypes: install libffi and rebuild it, or give another one with --python"
 

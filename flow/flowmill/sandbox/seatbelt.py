@@ -1,7 +1,8 @@
 """The sandbox of macOS: the same policy as a profile for `sandbox-exec`.
 
 Untested on macOS: written from Apple's profiles and those of other programs, and held
-against the policy by unit tests only.
+against the policy by unit tests only. No process is started with it yet, so `probe`
+says that it does not work.
 """
 
 from __future__ import annotations
