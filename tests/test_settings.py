@@ -9,7 +9,7 @@ from flowmill.endpoint import OPENAI, Endpoint, Keyring, find_endpoint
 from flowmill.errors import UsageError
 from flowmill.options import OPTIONS, snake
 from flowmill.settings import Settings, load_settings
-from flowmill.trust import distrust, is_trusted, trust, trust_file
+from flowmill.trust import is_trusted, trust, trust_file
 
 
 @pytest.fixture(autouse=True)
@@ -135,8 +135,6 @@ def test_a_changed_table_is_untrusted_again(tmp_path: Path, config: Path) -> Non
     assert not is_trusted(tmp_path / "other", {"a": 1, "b": 2})
     assert trust_file().stat().st_mode & 0o077 == 0
     assert [path.name for path in config.iterdir()] == ["trust.json"]
-    distrust(tmp_path)
-    assert not is_trusted(tmp_path, {"a": 1, "b": 2})
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{", '{"x": 1}'])

@@ -39,13 +39,6 @@ def trust(root: Path, table: Mapping[str, object]) -> None:
     _write({**_read(), _key(root): section_hash(table)})
 
 
-def distrust(root: Path) -> None:
-    """Forget what the user said of the project, if anything."""
-    kept = {key: value for key, value in _read().items() if key != _key(root)}
-    if kept != _read():
-        _write(kept)
-
-
 def _key(root: Path) -> str:
     # The real place: a link to an untrusted folder must not borrow a trusted one's name.
     return str(root.resolve())

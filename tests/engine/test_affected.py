@@ -243,7 +243,6 @@ def test_a_conftest_runs_what_lies_below_it(place: Place) -> None:
 def test_whole_files_take_the_place_of_their_tests(place: Place) -> None:
     chosen = choose(place.spec(place.root / "tests/test_more.py", earlier=(FOUR, PICK)), None)
     assert chosen.keep == (PICK, "tests/test_more.py")
-    assert chosen.files == ("tests/test_parts.py", "tests/test_more.py")
 
 
 def test_of_a_changed_function_only_its_own_tests_run(place: Place) -> None:

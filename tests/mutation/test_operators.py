@@ -7,13 +7,13 @@ import pytest
 from flowmill.mutation.nearby import Nearby
 from flowmill.mutation.plan import changes
 from flowmill.mutation.shapes import Kind
-from flowmill.mutation.suspicion import Even
+from flowmill.mutation.suspicion import Tracebacks
 
 
 def made(body: str, *params: str, kind: Kind | None = None, **nearby: object) -> list[str]:
     """All bodies that the operators make of this one, the likeliest first."""
     around = Nearby(name="f", params=params, **nearby)  # pyright: ignore[reportArgumentType]
-    proposed = changes(body, around, Even())
+    proposed = changes(body, around, Tracebacks())
     texts = [change.write() for change in proposed if kind in (None, change.kind)]
     return [text for text in texts if text is not None]
 

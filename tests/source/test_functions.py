@@ -153,7 +153,6 @@ def test_overloads_give_way_and_accessors_have_names_of_their_own() -> None:
     assert find(file, "twice").def_line == 10
     assert find(file, "Shape.area").source.endswith("self.side**2")
     assert find(file, "Shape.area.setter").params == ("self", "value")
-    assert find(file, "Shape.area").decorators == ("property",)
 
 
 def test_overloads_alone_are_found_too() -> None:

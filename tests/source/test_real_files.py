@@ -106,7 +106,11 @@ def test_another_body_changes_nothing_but_the_body(
     kept = function.header_end if function.inline else function.body_start
     assert after.startswith(file.text[:kept])
     assert after.endswith(file.text[function.end :])
-    new = next(f for f in find_functions(file.edited(after)) if f.start == function.start)
+    new = next(
+        f
+        for f in find_functions(SourceFile.from_bytes(file.path, file.encode(after)))
+        if f.start == function.start
+    )
     assert new.header.split() == function.header.split()
     inner = new.node.body[1:] if function.docstring else new.node.body
     assert [ast.dump(node) for node in inner] == [ast.dump(node) for node in ast.parse(body).body]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from flowmill.errors import TargetError
 from flowmill.project.function_map import FunctionMap
-from flowmill.project.given import files_of
 from flowmill.project.hashes import hashes_of
 from flowmill.project.mapped import select_mapped
 from flowmill.project.pytest_config import PytestConfig, collectable_files, read_config
@@ -61,10 +60,6 @@ class Choice:
     reach: Mapping[str, frozenset[tuple[Path, str]]] = field(
         default_factory=dict[str, frozenset[tuple[Path, str]]]
     )
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return files_of(self.keep)
 
 
 def choose(spec: AffectedSpec, known: FunctionMap | None) -> Choice:

@@ -13,6 +13,8 @@ from flowmill.source import text as source_text
 FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n", re.M)
 CODE_START = re.compile(r"^[ \t]*(def |async def |class |import |from \w[\w.]* import |@)", re.M)
 PYTHON_TAGS = frozenset({"", "python", "py", "python3", "py3"})
+LOOKED_AT, REPEATS = 1200, 8
+"""How much of a reply's end is looked at, and how often it has to say the same to be stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +83,22 @@ def parse(text: str) -> ast.Module | None:
         return None
 
 
-def repeats_endlessly(reply: str, *, window: int = 1200, least: int = 8) -> bool:
+def repeats_endlessly(reply: str) -> bool:
     """True if the reply's end says the same few lines over and over."""
-    tail = reply[-window:]
+    tail = reply[-LOOKED_AT:]
     for size in _sizes(tail):
         unit = tail[-size:]
-        if unit.strip() and tail.endswith(unit * least):
+        if unit.strip() and tail.endswith(unit * REPEATS):
             return True
     return False
 
 
 def _sizes(tail: str) -> Iterator[int]:
-    """Lengths of the endings that begin right after a line break, up to an eighth of the tail."""
+    """Lengths of the endings that begin right after a line break, up to the longest that can repeat so often."""
     at = len(tail)
     while (at := tail.rfind("\n", 0, at)) >= 0:
         size = len(tail) - at - 1
-        if size * 8 > len(tail):
+        if size * REPEATS > len(tail):
             return
         if size:
             yield size

@@ -23,14 +23,6 @@ class Suspicion(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Even:
-    """Nothing is known."""
-
-    def weight(self, line: int) -> float:
-        return 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Tracebacks:
     """Lines that failures were raised through first, then those near them, then what decides or gives back.
 

@@ -89,7 +89,7 @@ class spawn:
 
     `async with spawn(...) as process`. The child finds the descriptor of its result pipe
     in `$FLOWMILL_RESULTS`. Without `env` it gets `scrubbed_env()`. Entering raises
-    OSError if the command cannot be started.
+    StartError if the command cannot be started, ProjectError if it must not be tried.
     """
 
     # A class, since a generator may be closed by the event loop while another one still uses it.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowmill.runner.swap_guard import OUTSIDE, refusal, sort_added, too_early
-from flowmill.runner.swap_text import BROKEN, block, first_line, lines_of, module_of, text_of
+from flowmill.runner.swap_text import block, first_line, lines_of, module_of, text_of
 from flowmill.shapes import Target
 from flowmill.source.function import Def
 from flowmill.source.layout import leading
@@ -85,7 +85,7 @@ def plan(base: str, new: str, goal: Target) -> Swap | str:
         return above
     was = block(old[goal.start - 1 : goal.end], goal.start - 1, texts.inner)
     now = block(texts.lines[above.at :], above.at, texts.inner)
-    if was is BROKEN:
+    if was is None:
         return "the Python that runs flowmill cannot read the function"
     if len(was) != 1 or not isinstance(was[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
         return "the function is not where it was"
@@ -194,7 +194,7 @@ def _above(texts: _Texts) -> _Above | str:
         if lines[at:place] != old[seen : first - 1]:
             fresh = block(lines[at:place], at, False)
             # A gap that held no statement and is not Python now was cut in the middle of something.
-            if fresh is BROKEN or (fresh and number < module.pinned):
+            if fresh is None or (fresh and number < module.pinned):
                 return OUTSIDE
             added += fresh
             shifts.append((first, place + 1 - first))

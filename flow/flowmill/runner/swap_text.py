@@ -9,23 +9,20 @@ from functools import lru_cache
 from flowmill.source.layout import normalise
 from flowmill.source.text import parse
 
-BROKEN: list[ast.stmt] = []
-"""What `block` gives for lines that are no whole statements; to be told by identity."""
 
-
-def block(lines: list[str], above: int, inner: bool) -> list[ast.stmt]:
-    """The statements that these lines are, numbered as the `above` lines before them demand."""
+def block(lines: list[str], above: int, inner: bool) -> list[ast.stmt] | None:
+    """The statements that these lines are, numbered as the `above` lines before them demand; None if they are no whole ones."""
     head = ["if True:"] if inner else []
     try:
         tree = parse("\n".join([*head, *lines, ""]))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return BROKEN
+        return None
     ast.increment_lineno(tree, above - len(head))
     if not inner:
         return tree.body
     outer = tree.body[0]
     whole = len(tree.body) == 1 and isinstance(outer, ast.If) and not outer.orelse
-    return outer.body if whole and isinstance(outer, ast.If) else BROKEN
+    return outer.body if whole and isinstance(outer, ast.If) else None
 
 
 def lines_of(text: str) -> list[str]:

@@ -56,7 +56,6 @@ class Function:
     inline: bool
     classes: tuple[str, ...]
     params: tuple[str, ...]
-    decorators: tuple[str, ...]
     start: int
     header_end: int
     docstring: tuple[int, int] | None
@@ -114,7 +113,6 @@ def measure(file: SourceFile, definition: Definition) -> Function:
         inline=span.inline,
         classes=definition.classes,
         params=_params(node.args),
-        decorators=tuple(file.segment(decorator) for decorator in node.decorator_list),
         start=start,
         header_end=header_end,
         docstring=span.docstring,

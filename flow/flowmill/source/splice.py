@@ -61,7 +61,7 @@ def splice_noted(file: SourceFile, function: Function, draft: Draft) -> Spliced:
     ]
     text = apply_edits(file.text, edits)
     if text != file.text:
-        _check(text, function, added=_lines_above(file, function, edits))
+        _check(text, function, added=_lines_above(function, edits))
     try:
         return Spliced(file.encode(text), imports.skipped)
     except UnicodeEncodeError as error:
@@ -236,7 +236,7 @@ def _newlines_before(text: str, place: int) -> int:
 
 
 # ------------------------------------------------------------------ the result
-def _lines_above(file: SourceFile, function: Function, edits: list[Edit]) -> int:
+def _lines_above(function: Function, edits: list[Edit]) -> int:
     """How many lines the edits add above the function."""
     above = (edit for edit in edits if edit.end <= function.start and edit.text)
     return sum(len(NEWLINE.findall(edit.text)) for edit in above)

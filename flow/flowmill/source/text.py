@@ -74,10 +74,6 @@ class SourceFile:
         """`text` as this file's bytes would hold it. Raises `UnicodeEncodeError` if they cannot."""
         return text.encode(self.encoding)
 
-    def edited(self, text: str) -> SourceFile:
-        """This file with another text."""
-        return SourceFile(self.path, self.encode(text), self.encoding, text)
-
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
         """The offset of each line's first character."""
