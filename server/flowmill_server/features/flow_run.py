@@ -6,22 +6,28 @@ import asyncio
 
 from flowmill.errors import FlowmillError
 from flowmill_server.features.commands import begin
+from flowmill_server.runs.job import Job
 from flowmill_server.runs.start import read_mode, read_token
 from flowmill_server.server import FlowServer
 
 
 def register(server: FlowServer) -> None:
     @server.feature("flow/run")
-    async def run(params: object) -> object:
+    def run(params: object) -> asyncio.Future[object]:
+        # Begun before the next message is read, which may be a command about this very run.
         job = begin(server, read_mode(params), params, "flow/run", origin="request", token=read_token(params))
-        try:
-            # The run may be wanted by others when this request is not any more.
-            last = await asyncio.shield(job.done)
-        except asyncio.CancelledError:
-            server.runs.cancel(job.run)
-            raise
-        if last is None:
-            raise FlowmillError(job.problem or "the run was replaced by a newer one", hint=job.hint)
-        return last.to_json()
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        job.done.add_done_callback(lambda _: _settle(answer, job))
+        answer.add_done_callback(lambda _: server.runs.cancel(job.run) if answer.cancelled() else None)
+        return answer
 
     del run
+
+
+def _settle(answer: asyncio.Future[object], job: Job) -> None:
+    if answer.done():
+        return
+    if job.unheard and job.state == "done":
+        answer.set_exception(FlowmillError(job.problem or "the run ended without a result", hint=job.hint))
+    else:
+        answer.set_result(job.done.result().to_json())

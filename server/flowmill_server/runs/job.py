@@ -40,10 +40,12 @@ class Job:
     hint: str = ""
     last: Record | None = None
     """The run's `run.finished`."""
-    done: asyncio.Future[Record | None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    """Set when the run has ended, with its last record if there is one."""
+    heard: int = 0
+    """How many records it has told."""
+    unheard: bool = False
+    """It broke off before it could tell its end: `last` is the server's own word."""
+    done: asyncio.Future[Record] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """Set when the run has ended, with its last record."""
 
     @property
     def name(self) -> str:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from flowmill.events import RunFinished
+from flowmill.events import Evidence, Record, RunFinished, Seconds
 from flowmill.journal.ids import new_run_id
 from flowmill.machine import machine_cores
-from flowmill.shapes import Draft, Mode
+from flowmill.shapes import Draft, Mode, Usage
 from flowmill_server.engine.host import Engine
 from flowmill_server.engine.messages import Ended, Opened, Place, StartRun, Told
 from flowmill_server.runs.job import BUSY, OPEN, Job, Listener, Origin, State
@@ -76,7 +76,7 @@ class Runs:
         """
         assert document.path is not None
         job = Job(
-            new_run_id(), mode, document.uri, document.path, span.qualname, document.version, span.digest
+            self._new_id(), mode, document.uri, document.path, span.qualname, document.version, span.digest
         )
         job.origin, job.token = origin, token
         rejected = self._around.rejected(job.uri, job.qualname)
@@ -139,6 +139,13 @@ class Runs:
             self._each(lambda listener: listener.changed(job))
 
     # -------------------------------------------------------------- starting
+    def _new_id(self) -> str:
+        """One that no run here has: of those that begin in one moment, two may be given the same."""
+        run = new_run_id()
+        while run in self.jobs:
+            run = new_run_id()
+        return run
+
     def _supersede(self, new: Job) -> None:
         """The newest request waits; those that waited or lay ready before it give way."""
         for job in self.on(new.uri):
@@ -181,6 +188,7 @@ class Runs:
         elif isinstance(message, Told):
             record = message.record
             job.story.add(record)
+            job.heard = record.seq + 1
             if isinstance(record.event, RunFinished):
                 # Told when the result is here too: whoever hears of the end may accept it at once.
                 job.last = record
@@ -198,10 +206,9 @@ class Runs:
         self.start_waiting()
 
     def _over(self, job: Job, state: State) -> None:
-        began, last = job.state, job.last
-        job.state = state
-        if last is not None:
-            self._each(lambda listener: listener.told(job, last))
+        began, last = job.state, job.last or _last_word(job, state)
+        job.state, job.last = state, last
+        self._each(lambda listener: listener.told(job, last))
         if not job.done.done():
             job.done.set_result(last)
         if began == "queued":
@@ -221,6 +228,18 @@ class Runs:
                 tell(listener)
             except Exception:  # one listener must not keep the news from the others
                 logger.exception("a run's news could not be shown")
+
+
+def _last_word(job: Job, state: State) -> Record:
+    """The end of a run that told none, because it never began or its engine died: every run has one."""
+    job.unheard = True
+    status, now = "failed" if state == "done" else "cancelled", job.story.now
+    spent = Seconds(now, 0.0, 0.0, now)
+    last = Record(
+        job.run, job.heard, now, RunFinished(status, None, "", Evidence({}, {}, {}), 0, Usage(), spent)
+    )
+    job.story.add(last)
+    return last
 
 
 def summary(job: Job) -> Mapping[str, object]:

@@ -166,7 +166,7 @@ def ending(job: Job) -> str:
     if job.problem:
         parts.append(f"Broken off: {prose(for_editor(job.problem))}")
         parts += [prose(job.hint)] if job.hint else []
-    if end is None:
+    if end is None or job.unheard:
         return "\n\n".join(parts if job.problem else [*parts, _without_end(job)])
     found = verdict(story)
     parts.append(f"**{found.head}**: {for_editor(found.text)}")

@@ -19,7 +19,7 @@ class StatusLog(Hearer):
         self._client.log(f"flow: {_deed(job)} {job.name} began (run {job.run})")
 
     def ended(self, job: Job) -> None:
-        end = job.story.finished
+        end = None if job.unheard else job.story.finished
         facts = f", {clock(end.seconds.total)}, {plural(end.calls, 'model call')}" if end is not None else ""
         level: Level = "warning" if job.problem else "info"
         self._client.log(

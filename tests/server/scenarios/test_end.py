@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from pygls.exceptions import JsonRpcException
 
 from doubles.editor import Editor
 from doubles.openai_server import FakeOpenAI, Reply
 from doubles.processes import gone
 from doubles.projects import CALC, GOOD
-from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, popups, settled, until
+from doubles.scenes import EVENTS, SECONDS, EditorOf, ModelOf, begin, finished, popups, settled, until
 
 HANGS = Reply((GOOD[:24], GOOD[24:]), ending="stall")
 KEPT = ("jedi", "journal.sqlite3", "maps", "child-", "server.log", "pycache")
@@ -58,7 +59,7 @@ async def test_an_engine_that_is_killed(project: Path, model: ModelOf, editor: E
     server: FakeOpenAI = await model(HANGS, GOOD)
     ed = await editor("vscode", model=server, options=EVENTS, settings={"maxCalls": 1})
     buffer = ed.open("calc.py")
-    await begin(ed, buffer)
+    run = await begin(ed, buffer)
     await until(ed, "draft.delta")
     engine = next(pid for pid in ed.children() if "engine.worker" in words(pid))
     children = ed.children()
@@ -69,5 +70,21 @@ async def test_an_engine_that_is_killed(project: Path, model: ModelOf, editor: E
     assert popups(ed) == [
         "flow: add: the engine stopped unexpectedly (signal 9): run it again",
     ]
+    assert (await finished(ed))["status"] == "failed"
+    told = [event["seq"] for event in ed.seen.events if event["run"] == run]
+    assert told == list(range(len(told)))
     again = await begin(ed, buffer)
     assert await settled(ed, again) == "ready"
+
+
+@linux
+async def test_the_request_flow_run_says_why_it_broke_off(model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    buffer = ed.open("calc.py")
+    _, answer = ed.begin("flow/run", {"uri": buffer.uri, "qualname": "add", "mode": "generate"})
+    await until(ed, "draft.delta")
+    os.kill(next(pid for pid in ed.children() if "engine.worker" in words(pid)), signal.SIGKILL)
+    with pytest.raises(JsonRpcException, match="stopped unexpectedly") as broken:
+        await asyncio.wait_for(answer, SECONDS)
+    assert broken.value.code == -32803
+    assert (await finished(ed))["status"] == "failed"

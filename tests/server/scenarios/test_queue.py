@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from doubles.openai_server import Reply, Request
 from doubles.projects import GOOD, write
-from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, events, settled, state, titles, until
+from doubles.scenes import EVENTS, SECONDS, EditorOf, ModelOf, begin, events, settled, state, titles, until
 
 HANGS = Reply((GOOD[:24],), ending="stall")
 COUNT = 8
@@ -29,6 +30,30 @@ async def test_the_newest_request_waits_and_replaces(profile: str, model: ModelO
     assert [await state(ed, run) for run in (first, second, third)] == ["cancelled", "replaced", "working"]
     await ed.command("flow.cancel", {"run": third})
     assert await settled(ed, third) == "cancelled"
+
+
+@pytest.mark.parametrize("way", ["cancelled", "replaced"])
+async def test_a_run_that_only_waited_has_an_end_too(way: str, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    buffer = ed.open("calc.py")
+    first = await begin(ed, buffer)
+    await until(ed, "draft.delta", run=first)
+    _, answer = ed.begin("flow/run", {"uri": buffer.uri, "qualname": "add", "mode": "generate"})
+    waiting = (await ed.command("flow.runs"))[0]
+    assert (waiting["origin"], waiting["state"]) == ("request", "queued")
+    if way == "cancelled":
+        await ed.command("flow.cancel", {"run": waiting["run"]})
+    else:
+        await begin(ed, buffer)
+    end = await asyncio.wait_for(answer, SECONDS)
+    assert (end["type"], end["run"], end["seq"], end["status"]) == (
+        "run.finished",
+        waiting["run"],
+        0,
+        "cancelled",
+    )
+    assert [event for event in ed.seen.events if event["run"] == waiting["run"]] == [end]
+    assert await state(ed, waiting["run"]) == way
 
 
 def answer(request: Request) -> Reply:
