@@ -91,6 +91,7 @@ class Progress(Hearer):
             return
         shown.over = True
         shown.pace.stop()
+        self._tokens.pop(_token(job), None)
         if shown.token is not None:
             self._end(shown, shown.token)
         elif shown.channel == "hint":
@@ -104,7 +105,9 @@ class Progress(Hearer):
     # ------------------------------------------------------------------ channels
     async def _create(self, shown: _Shown) -> None:
         """Ask for a progress of our own. The run goes on meanwhile, whether or not the client ever answers."""
-        token = f"flow/{shown.job.run}"
+        token = _token(shown.job)
+        # A client that shows it may cancel it before its answer is here.
+        self._tokens[token] = shown.job.run
         params = types.WorkDoneProgressCreateParams(token)
         made = await self._client.agrees(
             types.WINDOW_WORK_DONE_PROGRESS_CREATE, params, seconds=CREATE_SECONDS
@@ -113,7 +116,9 @@ class Progress(Hearer):
             self._begin(shown, token)
             if shown.over:
                 self._end(shown, token)  # what was created and never ends stays with some clients
-        elif not shown.over:
+            return
+        self._tokens.pop(token, None)
+        if not shown.over:
             self._as_hint(shown)
 
     def _begin(self, shown: _Shown, token: Token) -> None:
@@ -167,3 +172,8 @@ class Progress(Hearer):
         value: types.WorkDoneProgressBegin | types.WorkDoneProgressReport | types.WorkDoneProgressEnd,
     ) -> None:
         self._client.tell(types.PROGRESS, types.ProgressParams(token, value))
+
+
+def _token(job: Job) -> Token:
+    """That of the progress which we create ourselves."""
+    return f"flow/{job.run}"

@@ -134,6 +134,31 @@ async def test_a_client_that_answers_late_is_told_how_it_stands_then() -> None:
     assert bench.kinds[-1] == "e"
 
 
+async def test_what_is_shown_before_its_answer_can_be_cancelled() -> None:
+    bench = Bench("progress")
+    bench.paper.answers[CREATE] = NEVER
+    job = bench.runs.begin(a_job())
+    await bench.beside.settle()
+    bench.progress.cancelled("flow/r0fabricat")
+    assert bench.runs.cancelled == ["r0fabricat"]
+    bench.runs.end(job, "cancelled")
+    bench.progress.cancelled("flow/r0fabricat")
+    assert bench.runs.cancelled == ["r0fabricat"]
+    bench.paper.answer(CREATE)
+    await bench.beside.settle()
+    assert bench.kinds == "be"
+
+
+async def test_a_progress_that_was_refused_cancels_nothing() -> None:
+    bench = Bench("progress")
+    bench.paper.answers[CREATE] = RuntimeError("no")
+    job = bench.runs.begin(a_job())
+    await bench.beside.settle()
+    bench.progress.cancelled("flow/r0fabricat")
+    assert bench.runs.cancelled == []
+    bench.runs.end(job, "done")
+
+
 async def test_a_client_that_answers_after_the_end_is_not_left_with_an_open_progress() -> None:
     bench = Bench("progress")
     bench.paper.answers[CREATE] = NEVER
