@@ -117,7 +117,7 @@ def _beginnings(here: Here) -> list[Offer]:
 def _accept(job: Job, change: Change | None) -> list[Offer]:
     if change is None or not (change.edits or change.reason):
         return []
-    offer = _of_run(f"Flow: accept ({tests_words(change)})", "accept", "flow.accept", job)
+    offer = _of_run(f"Flow: accept ({change.passed}/{change.total} tests)", "accept", "flow.accept", job)
     offer = replace(offer, change=change, preferred=change.verified, by_model=True, disabled=change.reason)
     return [offer]
 

@@ -123,8 +123,8 @@ async def test_a_client_without_versioned_edits_gets_plain_ones() -> None:
     ("change", "title"),
     [
         (WaitingChange(passed=7, verified=False), "Flow: accept (7/9 tests)"),
-        (WaitingChange(passed=1, total=1), "Flow: accept (1/1 test)"),
-        (WaitingChange(passed=0, total=0, verified=False), "Flow: accept (no tests)"),
+        (WaitingChange(passed=1, total=1), "Flow: accept (1/1 tests)"),
+        (WaitingChange(passed=0, total=0, verified=False), "Flow: accept (0/0 tests)"),
     ],
 )
 async def test_the_title_says_how_the_tests_went(change: WaitingChange, title: str) -> None:

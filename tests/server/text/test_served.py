@@ -187,7 +187,7 @@ async def test_the_accepted_edit_leaves_what_the_run_made(tmp_path: Path, client
         job = job_on(desk, document, "C.written", "ready")
         job.result = result_of(document, "C.written", 'x = "😀"; return x + x\n')
         accept, *rest = await desk.actions(uri, 10, "refactor")
-        assert accept["title"] == "Flow: accept (no tests)"
+        assert accept["title"] == "Flow: accept (0/0 tests)"
         assert titles(rest) == ["Flow: show diff", "Flow: discard", *BEGIN]
         edits = accept["edit"].get("changes", {}).get(uri) or accept["edit"]["documentChanges"][0]["edits"]
         desk.tell(
