@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, cast
 
 from lsprotocol import types
@@ -26,10 +25,6 @@ MESSAGE_TYPES = {
     "warning": types.MessageType.Warning,
     "error": types.MessageType.Error,
 }
-SAME_MESSAGE_SECONDS = 60.0
-MOST_REMEMBERED = 200
-"""Texts of messages that are remembered, so that the same is not shown again at once."""
-
 NEEDS = {
     types.WORKSPACE_APPLY_EDIT: "apply_edit",
     types.WORKSPACE_CONFIGURATION: "configuration",
@@ -94,10 +89,8 @@ class Client:
     watched_files: bool = False
     """`workspace/didChangeWatchedFiles` may be registered."""
 
-    def __init__(self, wire: Wire, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._clock = clock
-        self._shown: dict[str, float] = {}
         self._once: set[str] = set()
         self.options: dict[str, object] = {}
         """`initializationOptions` as a whole, {} if there are none."""
@@ -129,27 +122,16 @@ class Client:
             logger.warning("%s could not be sent", method, exc_info=True)
 
     def show_message(self, text: str, level: Level = "info", *, once: bool = False) -> None:
-        """Show a line, the same one at most once a minute; with `once` never again in this server's life."""
-        if not self._is_new(text, once):
+        """Show a line; with `once`, for what nobody did just now, never again in this server's life."""
+        if once and text in self._once:
             return
+        if once:
+            self._once.add(text)
         self.tell(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(MESSAGE_TYPES[level], text))
 
     def log(self, text: str, level: Level = "info") -> None:
         """A line in the client's log of this server."""
         self.tell(types.WINDOW_LOG_MESSAGE, types.LogMessageParams(MESSAGE_TYPES[level], text))
-
-    def _is_new(self, text: str, once: bool) -> bool:
-        now = self._clock()
-        last = self._shown.get(text)
-        if text in self._once or (last is not None and now - last < SAME_MESSAGE_SECONDS):
-            return False
-        if once:
-            self._once.add(text)
-        if len(self._shown) >= MOST_REMEMBERED:
-            self._shown = {t: at for t, at in self._shown.items() if now - at < SAME_MESSAGE_SECONDS}
-            self._shown = {} if len(self._shown) >= MOST_REMEMBERED else self._shown
-        self._shown[text] = now
-        return True
 
     # ------------------------------------------------------------------ requests
     async def ask(self, method: str, params: object = None, *, seconds: float | None = 10) -> Any | None:

@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 
 from doubles.editor_profile import NAMES, read_profile
-from flowmill_server.client import MOST_REMEMBERED, Client, Encoding
+from flowmill_server.client import Client, Encoding
 from flowmill_server.protocol import FlowProtocol
 from flowmill_server.server import FlowServer
 from flowmill_server.wire.frames import Message
@@ -22,12 +22,11 @@ class Wired:
     """A client at the real protocol, whose other end is the test."""
 
     def __init__(self, profile: str = "vscode", options: object = None) -> None:
-        self.now = 0.0
         self.sent: list[Sent] = []
         self.broken = False
         self.protocol = cast("FlowProtocol", FlowServer().protocol)
         self.protocol.attach(self._take, lambda code, reason: None)
-        self.client = Client(self.protocol, clock=lambda: self.now)
+        self.client = Client(self.protocol)
         known = read_profile(profile)
         params = types.InitializeParams(known.capabilities, client_info=known.info)
         params.initialization_options = options  # type: ignore[assignment]
@@ -239,28 +238,18 @@ def shown(wired: Wired) -> list[tuple[int, str]]:
     return [(sent["params"]["type"], sent["params"]["message"]) for sent in wired.sent]
 
 
-def test_the_same_line_once_a_minute() -> None:
+def test_what_answers_the_user_is_said_as_often_as_they_ask() -> None:
     wired = Wired()
-    for wired.now in (0.0, 59.0, 61.0):
-        wired.client.show_message("The model is not reachable", "error")
-        wired.client.show_message("Another line")
-    first, second = (1, "The model is not reachable"), (3, "Another line")
-    assert shown(wired) == [first, second, first, second]
+    for _ in range(2):
+        wired.client.show_message("the run on add was discarded", "warning")
+    assert shown(wired) == [(2, "the run on add was discarded")] * 2
 
 
 def test_once_is_once() -> None:
     wired = Wired()
-    for wired.now in (0.0, 1000.0, 2000.0):
+    for _ in range(3):
         wired.client.show_message("maxSeconds is no number", "warning", once=True)
     assert shown(wired) == [(2, "maxSeconds is no number")]
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    wired = Wired()
-    for number in range(3 * MOST_REMEMBERED):
-        wired.now = number
-        wired.client.show_message(f"line {number}")
-    assert len(wired.client._shown) <= MOST_REMEMBERED
 
 
 def test_the_log_is_not_limited() -> None:
