@@ -17,12 +17,11 @@ from typing import Any, Protocol, cast
 
 from lsprotocol import types
 
-from flowmill.errors import UsageError
 from flowmill.options import BY_NAME, snake
-from flowmill.project.root import find_root
 from flowmill.settings import Settings, load_settings
 from flowmill.trust import trust_file
 from flowmill_server.client import Client
+from flowmill_server.engine.usable import project_root
 from flowmill_server.workspace import Folders
 
 SECTION = "flowmill"
@@ -228,23 +227,13 @@ def _placed(key: str, value: object, root: Path | None) -> object:
 
 def _load(asked: _Asked, before: _Loaded | None) -> _Loaded:
     """In a thread: what the project and the editor say together."""
-    root, problem = _root_for(asked)
+    root, problem = project_root(asked.editor, asked.folder / "_.py", asked.cwd)
     stamps = (root, _stamp(root / "pyproject.toml"), _stamp(trust_file()))
     if before is not None and before.stamps == stamps and before.asked == asked:
         return before
     settings, warnings = load_settings({}, asked.environ, root, editor=asked.editor, trusted=asked.trusted)
-    return _Loaded(settings, (*problem, *warnings), asked, stamps)
-
-
-def _root_for(asked: _Asked) -> tuple[Path, tuple[str, ...]]:
-    """The project's root, and why it is not the one that the editor names."""
-    given, file = asked.editor.get("project"), asked.folder / "_.py"
-    if isinstance(given, str):
-        try:
-            return find_root(file, Path(given), asked.cwd), ()
-        except UsageError as error:
-            return find_root(file, None, asked.cwd), (f"the editor's settings: project: {error}",)
-    return find_root(file, None, asked.cwd), ()
+    problems = (problem,) if problem else ()
+    return _Loaded(settings, (*problems, *warnings), asked, stamps)
 
 
 def _stamp(path: Path) -> Stamp:

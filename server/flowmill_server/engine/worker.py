@@ -37,6 +37,7 @@ from flowmill_server.engine.messages import (
     Told,
     frame,
 )
+from flowmill_server.engine.usable import usable
 
 logger = logging.getLogger(__name__)
 
@@ -159,8 +160,9 @@ class Worker:
 def _open(asked: StartRun | FindAffected) -> tuple[Workplace, Overlay]:
     file = asked.file if isinstance(asked, StartRun) else asked.spec.saved[0]
     seen = asked.place
-    place = open_workplace(file, {}, os.environ, editor=seen.editor, trusted=seen.trusted, folder=seen.folder)
-    return place, _unsaved(seen, file)
+    editor, problems = usable(seen.editor, file, seen.folder, os.environ)
+    place = open_workplace(file, {}, os.environ, editor=editor, trusted=seen.trusted, folder=seen.folder)
+    return replace(place, warnings=(*problems, *place.warnings)), _unsaved(seen, file)
 
 
 def _unsaved(place: Place, target: Path) -> Overlay:

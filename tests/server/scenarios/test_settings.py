@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from doubles.projects import GOOD
 from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, gated, popups, settled, until
 
 
@@ -27,3 +30,24 @@ async def test_settings_change_meanwhile(profile: str, model: ModelOf, editor: E
     bad = [text for text in popups(ed) if "guess" in text]
     assert len(bad) == 1, bad
     assert "default" in bad[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("project", 42, "project = 42 must be a text that is not empty"),
+        ("project", "/nowhere/at/all", "project: no such project folder: /nowhere/at/all"),
+        ("python", "/nowhere/bin/python", "python: no such interpreter: /nowhere/bin/python"),
+    ],
+)
+async def test_a_place_that_is_not_there(
+    setting: str, value: object, says: str, model: ModelOf, editor: EditorOf
+) -> None:
+    """It is named once, and the run goes on with the default."""
+    ed = await editor("vscode", model=await model(GOOD), options=EVENTS, settings={setting: value})
+    buffer = ed.open("calc.py")
+    for _ in range(2):
+        assert await settled(ed, await begin(ed, buffer)) == "ready"
+    (warning,) = [text for text in popups(ed) if "the editor's settings" in text]
+    assert warning.startswith(f"flowmill: the editor's settings: {says}")
+    assert warning.endswith("; the default is used")
