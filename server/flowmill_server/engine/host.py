@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from flowmill.engine.affected import AffectedSpec
@@ -29,10 +29,13 @@ from flowmill_server.engine.messages import (
 
 logger = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 1.5
-"""How long the engine may take to end its children before it is killed itself."""
+CLOSE_SECONDS = 0.7
+"""How long the engine may take to end its children before it is killed itself, which ends them too."""
+CANCEL_SECONDS = 0.8
+"""The same for what was cancelled, counted from the cancel: after a second nothing of it may be left."""
 REST_SECONDS = 300.0
 """After so long without work the engine is let go, and with it its memory; the next request starts a new one."""
+WORKER = (sys.executable, "-m", "flowmill_server.engine.worker")
 Hear = Callable[[Opened | Told | Ended], None]
 
 
@@ -42,8 +45,9 @@ class Engine:
     Whatever happens to the process, every run that was started hears `Ended` once.
     """
 
-    def __init__(self, *, rest_seconds: float = REST_SECONDS) -> None:
+    def __init__(self, *, rest_seconds: float = REST_SECONDS, command: Sequence[str] = WORKER) -> None:
         self._rest_seconds = rest_seconds
+        self._command = command
         self._timer: asyncio.TimerHandle | None = None
         self._leaving: dict[asyncio.Task[None], asyncio.subprocess.Process] = {}
         """Processes that were let go, by the reading of what they still say."""
@@ -52,6 +56,8 @@ class Engine:
         self._reading: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
         self._runs: dict[str, Hear] = {}
+        self._cancelled: set[str] = set()
+        """Of these runs those that were cancelled and have not ended yet."""
         self._finding: dict[int, asyncio.Future[Affected]] = {}
         self._number = 0
         self._closed = False
@@ -66,8 +72,11 @@ class Engine:
         self._send(run)
 
     def cancel(self, run: str) -> None:
-        if run in self._runs:
+        """Stop a run. If nothing else goes on by its end, the process goes too, within a second in any case."""
+        if run in self._runs and run not in self._cancelled:
+            self._cancelled.add(run)
             self._send(CancelRun(run))
+            asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._enforce)
 
     async def affected(self, spec: AffectedSpec, place: Place) -> Affected:
         """What the tests say that a saved file may have broken. Cancelling this ends their processes."""
@@ -92,16 +101,8 @@ class Engine:
             await asyncio.wait([self._starting])
         self._stay()
         self._let_go()
-        ending = dict(self._leaving)
-        if not ending:
-            return
-        _, late = await asyncio.wait(ending, timeout=CLOSE_SECONDS)
-        for reading in late:
-            logger.warning("the engine did not end in %s s and is killed", CLOSE_SECONDS)
-            with suppress(ProcessLookupError):
-                ending[reading].kill()
-        if late:
-            await asyncio.wait(late)
+        if self._leaving:
+            await asyncio.wait([*self._leaving])
         self._lost("the server is ending")
 
     # -------------------------------------------------------------- rest
@@ -110,10 +111,14 @@ class Engine:
             self._timer.cancel()
             self._timer = None
 
+    @property
+    def _idle(self) -> bool:
+        return not self._runs and not self._finding
+
     def _rest_later(self) -> None:
         """Let the process go some time if nothing more is asked of it."""
         self._stay()
-        if not self._runs and not self._finding and not self._closed:
+        if self._idle and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(self._rest_seconds, self._let_go)
 
     def _let_go(self) -> None:
@@ -125,6 +130,23 @@ class Engine:
         reading.add_done_callback(lambda _: self._leaving.pop(reading, None))
         assert process.stdin is not None
         process.stdin.close()
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._end_leaving, reading)
+
+    def _end_leaving(self, reading: asyncio.Task[None]) -> None:
+        if reading in self._leaving:
+            logger.warning("the engine did not end in time and is killed")
+            _kill(self._leaving[reading])
+
+    def _enforce(self) -> None:
+        """A cancel was a moment ago: what has only cancelled runs to end does not get longer."""
+        late = bool(self._runs) and self._runs.keys() <= self._cancelled and not self._finding
+        late = late and self._process is not None
+        if late:
+            self._let_go()  # first, so that the next request starts another
+        for reading in self._leaving:
+            self._end_leaving(reading)
+        if late:
+            self._lost("")
 
     # -------------------------------------------------------------- the process
     def _send(self, request: Request) -> None:
@@ -144,38 +166,48 @@ class Engine:
         self._process.stdin.write(data)
 
     async def _start(self) -> None:
+        problem = ""
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "flowmill_server.engine.worker"),
+                *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 limit=2**20,
             )
         except OSError as error:
-            self._lost(f"the engine cannot be started: {error.strerror or error}")
-            return
+            problem = f"the engine cannot be started: {error.strerror or error}"
         finally:
             self._starting = None
+        if self._process is None:
+            # Not before: a run that begins because this one has ended starts a process anew.
+            self._lost(problem)
+            return
         waiting, self._waiting = self._waiting, []
         for data in waiting:
             self._write(data)
         self._reading = asyncio.create_task(self._read(self._process))
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
         try:
-            while True:
-                size = HEADER.unpack(await process.stdout.readexactly(HEADER.size))[0]
-                self._take(pickle.loads(await process.stdout.readexactly(size)))
+            await self._listen(process)
         except (asyncio.IncompleteReadError, ConnectionError):
-            code = await process.wait()
-            if process is not self._process:
-                return  # it was let go
-            self._process = None
-            logger.error("the engine ended with %s", code)
-            self._lost(f"the engine stopped unexpectedly ({_ending(code)}): run it again")
+            pass
+        except Exception:  # what cannot be read cannot be gone on with either
+            logger.exception("the engine said what cannot be understood")
+            _kill(process)
+        code = await process.wait()
+        if process is not self._process:
+            return  # it was let go
+        self._process = None
+        logger.error("the engine ended with %s", code)
+        self._lost(f"the engine stopped unexpectedly ({_ending(code)}): run it again")
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while True:
+            size = HEADER.unpack(await process.stdout.readexactly(HEADER.size))[0]
+            self._take(pickle.loads(await process.stdout.readexactly(size)))
 
     def _take(self, reply: Reply) -> None:
         if isinstance(reply, Affected):
@@ -188,14 +220,26 @@ class Engine:
         if hear is not None:
             _tell(hear, reply)
         if isinstance(reply, Ended):
+            self._ended(name)
+
+    def _ended(self, run: str) -> None:
+        """After a cancel nothing is to be left, unless there is other work; else the process stays warm a while."""
+        cancelled = run in self._cancelled
+        self._cancelled.discard(run)
+        if cancelled and self._idle:
+            self._stay()
+            self._let_go()
+        else:
             self._rest_later()
 
     def _lost(self, why: str) -> None:
-        """Nothing more will be heard of what was going on."""
+        """Nothing more will be heard of what was going on; what was cancelled has ended as it should."""
         self._waiting.clear()
         runs, self._runs = self._runs, {}
+        cancelled, self._cancelled = self._cancelled, set()
         for run, hear in runs.items():
-            _tell(hear, Ended(run, problem=why, code=1))
+            broken = Ended(run, problem=why, code=1)
+            _tell(hear, Ended(run, problem="cancelled", code=130) if run in cancelled else broken)
         for number, answer in self._finding.items():
             if not answer.done():
                 answer.set_result(Affected(number, None, why))
@@ -207,6 +251,11 @@ def _tell(hear: Hear, reply: Opened | Told | Ended) -> None:
         hear(reply)
     except Exception:  # the next answer is to be heard
         logger.exception("an answer of the engine could not be shown")
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 def _ending(code: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import pickle
@@ -203,6 +204,9 @@ async def _serve(source: BinaryIO, output: int) -> None:
         logger.info("the server has gone")
     finally:
         await worker.close()
+        # Nobody waits for threads that import or read, nor for the interpreter to tidy up: half a second.
+        atexit._run_exitfuncs()
+        os._exit(0)
 
 
 def main() -> int:

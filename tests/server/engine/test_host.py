@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,11 +151,79 @@ async def test_cancel_ends_one_run_and_its_processes(tmp_path: Path, engine: Eng
     async with FakeOpenAI([Reply((GOOD[:20],), ending="stall"), Reply((WRONG,))], repeat=True) as server:
         engine.start(generate("r1", root, place(server, root, calc=CALC)), first.hear)
         await first.until("draft.delta")
+        assert engine.pid is not None
+        processes = [engine.pid, *descendants(engine.pid)]
         engine.cancel("r1")
+        assert await gone(processes, 1.0) == []
         end = await first.end()
-    assert (end.code, first.finished.status) == (0, "cancelled")
-    assert engine.pid is not None
-    assert descendants(engine.pid) == []
+        assert (end.code, first.finished.status) == (0, "cancelled")
+        again = Ear()
+        engine.start(generate("r2", root, place(server, root, calc=CALC)), again.hear)
+        await again.end()
+    assert again.finished.status == "improved"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
+async def test_a_cancel_leaves_the_other_runs_their_process(tmp_path: Path, engine: Engine) -> None:
+    root = calc(tmp_path)
+    first, second = Ear(), Ear()
+    async with FakeOpenAI([Reply((GOOD[:20],), ending="stall")], repeat=True) as server:
+        where = place(server, root, calc=CALC)
+        engine.start(generate("r1", root, where), first.hear)
+        engine.start(generate("r2", root, where), second.hear)
+        await first.until("draft.delta")
+        await second.until("draft.delta")
+        pid = engine.pid
+        engine.cancel("r1")
+        await first.end()
+        assert (engine.pid, second.ended) == (pid, False)
+        engine.cancel("r2")
+        await second.end()
+        assert engine.pid is None
+
+
+async def test_a_cancel_in_the_first_moment_does_not_wait_for_the_engine_to_come_up(
+    tmp_path: Path, engine: Engine
+) -> None:
+    root, ear, again = calc(tmp_path), Ear(), Ear()
+    async with FakeOpenAI([Reply((GOOD,))], repeat=True) as server:
+        where = place(server, root, calc=CALC)
+        engine.start(generate("r1", root, where), ear.hear)
+        engine.cancel("r1")
+        engine.start(generate("r2", root, where), again.hear)
+        assert (await ear.end()).code == 130
+        await again.end()
+    assert again.finished.status == "verified"
+
+
+NOTHING_TO_READ = "import os, time; os.write(1, (5).to_bytes(4, 'big') + b'empty'); time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ((sys.executable, "-c", NOTHING_TO_READ), "stopped unexpectedly (signal 9)"),
+        (("/nowhere/python",), "the engine cannot be started: No such file or directory"),
+    ],
+)
+async def test_each_run_is_told_why_there_is_no_engine(
+    tmp_path: Path, command: tuple[str, ...], says: str
+) -> None:
+    """Also one that begins because the one before it ended so."""
+    root, engine, second = calc(tmp_path), Engine(command=command), Ear()
+    heard: list[str] = []
+
+    def hear(message: Opened | Told | Ended) -> None:
+        assert isinstance(message, Ended)
+        heard.append(message.problem)
+        engine.start(generate("r2", root, where), second.hear)
+
+    where = Place({}, None, {})
+    engine.start(generate("r1", root, where), hear)
+    end = await second.end()
+    await engine.close()
+    assert says in heard[0]
+    assert says in end.problem
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
