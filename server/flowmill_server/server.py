@@ -88,6 +88,9 @@ class FlowServer(LanguageServer):
         self.runs.start_waiting()
 
     # -------------------------------------------------------------- what a run takes from the editor
+    def open_document(self, uri: str) -> Document | None:
+        return self.documents.get(uri)
+
     def place(self, document: Document) -> Place:
         assert document.path is not None
         buffers = {**self.documents.buffers(), document.path: document.encoded()}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
 from flowmill.events import Evidence, Record, RunFinished, Seconds
 from flowmill.journal.ids import new_run_id
 from flowmill.machine import machine_cores
 from flowmill.shapes import Draft, Mode, Usage
-from flowmill_server.engine.host import Engine
+from flowmill_server.engine.host import Hear
 from flowmill_server.engine.messages import Ended, Opened, Place, StartRun, Told
 from flowmill_server.runs.job import BUSY, OPEN, Job, Listener, Origin, State
 from flowmill_server.text.document import Document
@@ -26,6 +25,26 @@ KEPT = 50
 """Finished runs that `flow.runs` still lists."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a run that waits was asked for; all else is taken from the editor when it starts.
+
+    `document` counts only while the editor has none of that address open.
+    """
+
+    document: Document
+    force: bool
+    given: tuple[Draft, ...]
+
+
+class Host(Protocol):
+    """The part of the engine that runs take."""
+
+    def start(self, run: StartRun, hear: Hear) -> None: ...
+
+    def cancel(self, run: str) -> None: ...
+
+
 class Surroundings(Protocol):
     """What a run takes from the editor when it starts."""
 
@@ -34,9 +53,11 @@ class Surroundings(Protocol):
         """Whether the editor has told its settings, or had its time to."""
         ...
 
-    def place(self, document: Document) -> Place: ...
+    def open_document(self, uri: str) -> Document | None:
+        """The open document of that address."""
+        ...
 
-    def settings(self, path: Path) -> Mapping[str, object]: ...
+    def place(self, document: Document) -> Place: ...
 
     def rejected(self, uri: str, qualname: str) -> tuple[str, ...]: ...
 
@@ -48,12 +69,12 @@ class Surroundings(Protocol):
 class Runs:
     """The table of runs. All methods return at once; what happens later is told to the listeners."""
 
-    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+    def __init__(self, engine: Host, surroundings: Surroundings) -> None:
         self.jobs: dict[str, Job] = {}
         self._engine = engine
         self._around = surroundings
         self._listeners: list[Listener] = []
-        self._orders: dict[str, StartRun] = {}
+        self._orders: dict[str, _Order] = {}
         """The runs that wait, in the order they were asked for."""
 
     def listen(self, listener: Listener) -> None:
@@ -72,25 +93,14 @@ class Runs:
     ) -> Job:
         """Begin a run on the function, or have it wait for the one that works there.
 
-        The text of every open document is taken now. Origin "check" asks no model.
+        The text of every open document is taken when it begins. Origin "check" asks no model.
         """
         assert document.path is not None
         job = Job(
             self._new_id(), mode, document.uri, document.path, span.qualname, document.version, span.digest
         )
         job.origin, job.token = origin, token
-        rejected = self._around.rejected(job.uri, job.qualname)
-        self._orders[job.run] = StartRun(
-            job.run,
-            mode,
-            job.path,
-            job.qualname,
-            self._around.place(document),
-            force,
-            rejected,
-            given,
-            asks=origin != "check",
-        )
+        self._orders[job.run] = _Order(document, force, given)
         self._supersede(job)
         self.jobs[job.run] = job
         self._each(lambda listener: listener.began(job))
@@ -123,10 +133,8 @@ class Runs:
         return self.jobs.get(run)
 
     def at(self, uri: str, qualname: str) -> Job | None:
-        """The newest run on that function that works, waits, or has a result to accept."""
-        name = qualname.partition("@")[0]
-        here = (job for job in reversed(self.jobs.values()) if job.uri == uri and job.state in OPEN)
-        return next((job for job in here if job.qualname.partition("@")[0] == name), None)
+        """The newest run on the function of that name now that works, waits, or has a result to accept."""
+        return next((job for job in reversed(self.on(uri)) if self._is_on(job, qualname)), None)
 
     def on(self, uri: str) -> list[Job]:
         """The runs on a document that work, wait, or have a result to accept; oldest first."""
@@ -149,7 +157,7 @@ class Runs:
     def _supersede(self, new: Job) -> None:
         """The newest request waits; those that waited or lay ready before it give way."""
         for job in self.on(new.uri):
-            if job.qualname != new.qualname or job.state == "working":
+            if job.state == "working" or not self._is_on(job, new.qualname):
                 continue
             if job.state == "queued":
                 self._orders.pop(job.run, None)
@@ -162,20 +170,56 @@ class Runs:
         if not self._around.settled:
             return
         working = [job for job in self.jobs.values() if job.state == "working"]
-        taken = {(job.uri, job.qualname) for job in working}
+        taken = {(job.uri, self._now_called(job)) for job in working}
+        gone: list[Job] = []
         for run, order in list(self._orders.items()):
-            job = self.jobs[run]
             if len(working) >= MOST_AT_ONCE:
-                return
-            if (job.uri, job.qualname) in taken:
+                break
+            job = self.jobs[run]
+            document = self._around.open_document(job.uri) or order.document
+            span = document.outline.follow(job.qualname, job.digest)
+            if span is not None and (job.uri, span.qualname) in taken:
                 continue
             del self._orders[run]
-            job.state = "working"
+            if span is None:
+                gone.append(job)
+                continue
             working.append(job)
-            taken.add((job.uri, job.qualname))
-            place = replace(order.place, editor=self._around.settings(order.file))
-            self._engine.start(replace(order, place=place), self._hear)
-            self._each(lambda listener, job=job: listener.changed(job))
+            taken.add((job.uri, span.qualname))
+            self._start(job, order, document, span)
+        for job in gone:
+            job.problem = f"{job.path.name} has no function {job.name} any more"
+            self._over(job, "done")
+
+    def _start(self, job: Job, order: _Order, document: Document, span: FunctionSpan) -> None:
+        """Begin on the text as it is now: the user may have typed while the run waited."""
+        job.state = "working"
+        job.qualname, job.version, job.digest = span.qualname, document.version, span.digest
+        start = StartRun(
+            job.run,
+            job.mode,
+            job.path,
+            job.qualname,
+            self._around.place(document),
+            order.force,
+            self._around.rejected(job.uri, job.qualname),
+            order.given,
+            asks=job.origin != "check",
+        )
+        self._engine.start(start, self._hear)
+        self._each(lambda listener: listener.changed(job))
+
+    def _is_on(self, job: Job, qualname: str) -> bool:
+        """Whether the run is on the function that has this name now: of several alike the name tells the line."""
+        if "@" not in job.qualname + qualname:
+            return job.qualname == qualname
+        return job.name == qualname.partition("@")[0].rpartition(".")[2] and self._now_called(job) == qualname
+
+    def _now_called(self, job: Job) -> str:
+        """The name of the run's function, which an edit above may have changed if several have it."""
+        document = self._around.open_document(job.uri)
+        span = document.outline.follow(job.qualname, job.digest) if document is not None else None
+        return span.qualname if span is not None else job.qualname
 
     # -------------------------------------------------------------- hearing
     def _hear(self, message: Opened | Told | Ended) -> None:
@@ -202,8 +246,18 @@ class Runs:
         job.result = end.result if end.result is not None and end.result.improved else None
         finished = job.story.finished
         cancelled = end.code == 130 or (finished is not None and finished.status == "cancelled")
-        self._over(job, "cancelled" if cancelled else "ready" if job.result else "done")
+        state: State = "cancelled" if cancelled else "ready" if job.result else "done"
+        if state == "ready" and job.origin != "check":
+            self._replace_older(job)
+        self._over(job, state)
         self.start_waiting()
+
+    def _replace_older(self, new: Job) -> None:
+        """There is one result to accept at a function: what lay ready while this one worked gives way."""
+        name = self._now_called(new)
+        for job in self.on(new.uri):
+            if job.state == "ready" and self._is_on(job, name):
+                self.move(job, "replaced")
 
     def _over(self, job: Job, state: State) -> None:
         began, last = job.state, job.last or _last_word(job, state)

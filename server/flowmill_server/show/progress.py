@@ -40,6 +40,8 @@ class _Shown:
     pace: Pace = field(init=False)
     token: Token | None = None
     channel: str = ""
+    at: str = ""
+    """The function, by its name then, at which the hint stands."""
     last: str = ""
     over: bool = False
 
@@ -94,8 +96,8 @@ class Progress(Hearer):
         self._tokens.pop(_token(job), None)
         if shown.token is not None:
             self._end(shown, shown.token)
-        elif shown.channel == "hint":
-            self._hint(job.uri, job.qualname, None)
+        elif shown.at:
+            self._hint(job.uri, shown.at, None)
 
     def close(self) -> None:
         """No line goes on; what the client shows ends with the connection."""
@@ -153,7 +155,10 @@ class Progress(Hearer):
         if shown.token is not None:
             self._send(shown.token, types.WorkDoneProgressReport(message=line))
         else:
-            self._hint(shown.job.uri, shown.job.qualname, f"{title(shown.job)}: {line}")
+            if shown.at and shown.at != shown.job.qualname:
+                self._hint(shown.job.uri, shown.at, None)
+            shown.at = shown.job.qualname
+            self._hint(shown.job.uri, shown.at, f"{title(shown.job)}: {line}")
 
     def _gives_way(self, shown: _Shown) -> bool:
         """There is one hint at a function: a run that waits for another there leaves it to that one."""

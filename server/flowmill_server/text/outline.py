@@ -111,6 +111,20 @@ class Outline:
             found = [block for block in found if not block.overload] or found
         return self._span(found[0]) if len(found) == 1 else None
 
+    def follow(self, qualname: str, digest: str) -> FunctionSpan | None:
+        """The function of that name and text, whatever line it has moved to; None if it is gone.
+
+        Of several of its name it is the one whose text is the same, else the one on its line.
+        """
+        found, name = self.find(qualname), qualname.partition("@")[0]
+        if found is not None and (name == qualname or found.digest == digest):
+            return found
+        alike = [span for span in self.functions if span.qualname.partition("@")[0] == name]
+        same = [span for span in alike if span.digest == digest]
+        if len(same) == 1:
+            return same[0]
+        return found or (alike[0] if len(alike) == 1 else None)
+
     def problem_in(self, span: FunctionSpan) -> str:
         """Why the function's own text is not Python, with the line; "" if it is, or if it is very long."""
         details = self._details.get(span.digest)
