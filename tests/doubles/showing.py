@@ -204,7 +204,7 @@ class Hand:
         assert hunks is None
         self.deeds.append(("accept", job.run))
 
-    async def discard(self, job: Job) -> None:
+    def discard(self, job: Job) -> None:
         self.deeds.append(("discard", job.run))
 
 

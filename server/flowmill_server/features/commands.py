@@ -30,12 +30,12 @@ def begin(
 
 
 def job_of(server: FlowServer, given: list[object], command: str) -> Job:
-    """The run that a command names. Raises `UsageError`."""
+    """The run that a command names, or the one that stands for it now. Raises `UsageError`."""
     run, _ = read_run(given[0] if given else None, command)
     job = server.runs.find(run)
     if job is None:
         raise UsageError(f"there is no run {run} (any more): flow.runs lists them")
-    return job
+    return job.latest
 
 
 def generate(server: FlowServer, given: list[object]) -> object:

@@ -12,7 +12,8 @@ def discard(server: FlowServer, given: list[object]) -> object:
     reason = server.previews.keeps(job)
     if reason:
         raise UsageError(reason)
-    server.spawn(server.previews.discard(job))
+    # At once: the next message may begin a run, which is told of it.
+    server.previews.discard(job)
     return {"run": job.run}
 
 

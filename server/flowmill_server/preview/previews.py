@@ -79,14 +79,19 @@ class Previews:
 
     def keeps(self, job: Job) -> str:
         """Why the run cannot be discarded; "" if it can."""
+        job = self._retests.behind(job)
         if self._acceptor.busy(job):
             return f"{job.name} is being accepted"
         if job.state in ("accepted", "discarded", "replaced"):
             return f"the run on {job.name} {WHY_NOT[job.state]}"
         return ""
 
-    async def discard(self, job: Job) -> None:
-        """Drop the draft, and remember its body for the next run; a run that still works is stopped."""
+    def discard(self, job: Job) -> None:
+        """Drop the draft, and remember its body for the next run; a run that still works is stopped.
+
+        While a kept draft is tested on a changed function, that draft is meant.
+        """
+        job = self._retests.behind(job)
         reason = self.keeps(job)
         if reason:
             self._client.show_message(reason, "warning")

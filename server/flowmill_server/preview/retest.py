@@ -47,12 +47,17 @@ class Retests:
                 kept.asked = kept.asked or asked
                 return
         self.drop(job)
-        newest = self._runs.at(job.uri, job.qualname)
+        newest = self._runs.at(job.uri, span.qualname)
         if newest is not None and newest is not job and newest.origin != "check":
             return
         check = self._runs.recheck(job, document)
         if check is not None:
             self._kept[check.run] = _Kept(job, span.digest, asked)
+
+    def behind(self, check: Job) -> Job:
+        """The run whose draft is being tested by this one, else this one."""
+        kept = self._kept.get(check.run)
+        return kept.job if kept is not None else check
 
     def drop(self, job: Job) -> None:
         """The run's draft is not wanted any more, or not on the text that it is being tested on."""
@@ -86,6 +91,7 @@ class Retests:
         job = kept.job
         if check.state == "ready":
             # The draft is one and the same: the newer run stands for it from here on.
+            job.heir = check
             self._runs.move(job, "replaced")
             line = f"{job.name} was changed; with the kept draft on the new text {_tests(*tally(check))}"
             self._tell(f"{line}: accept it again to apply it" if kept.asked else line, kept.asked)

@@ -44,6 +44,8 @@ class Job:
     """How many records it has told."""
     unheard: bool = False
     """It broke off before it could tell its end: `last` is the server's own word."""
+    heir: Job | None = None
+    """The run that stands for it since it was replaced: on the same draft, tested on a newer text."""
     done: asyncio.Future[Record] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Set when the run has ended, with its last record."""
 
@@ -51,6 +53,11 @@ class Job:
     def name(self) -> str:
         """The function's own name."""
         return self.qualname.partition("@")[0].rpartition(".")[2]
+
+    @property
+    def latest(self) -> Job:
+        """The run that stands for it now, itself if none does: whoever knows an old id means the draft."""
+        return self if self.heir is None else self.heir.latest
 
     @property
     def verified(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class Deeds(Protocol):
 
     async def accept(self, job: Job, hunks: Sequence[int] | None) -> None: ...
 
-    async def discard(self, job: Job) -> None: ...
+    def discard(self, job: Job) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,17 @@ class Messages(Hearer):
         params = types.ShowMessageRequestParams(MESSAGE_TYPES[line.level], line.text, actions)
         answer = await self._client.ask(types.WINDOW_SHOW_MESSAGE_REQUEST, params, seconds=ANSWER_SECONDS)
         chosen = getattr(answer, "title", None)
-        if chosen in (ACCEPT, DISCARD) and job.state != state:
+        job = job.latest
+        if chosen not in line.buttons or (chosen in (ACCEPT, DISCARD) and job.state != state):
             return  # accepted, discarded or replaced by another way meanwhile
-        steps: dict[str, Callable[[], Awaitable[None]]] = {
-            ACCEPT: lambda: self._deeds.accept(job, None),
-            DISCARD: lambda: self._deeds.discard(job),
-            SHOW_DIFF: lambda: self._viewer.show(job, "result.diff"),
-            SHOW_LOG: lambda: self._viewer.show(job, "log.md"),
-        }
-        if chosen in line.buttons and chosen in steps:
-            await steps[chosen]()
+        if chosen == ACCEPT:
+            await self._deeds.accept(job, None)
+        elif chosen == DISCARD:
+            self._deeds.discard(job)
+        elif chosen == SHOW_DIFF:
+            await self._viewer.show(job, "result.diff")
+        else:
+            await self._viewer.show(job, "log.md")
 
 
 def ending(job: Job) -> Line:

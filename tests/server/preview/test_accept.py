@@ -272,7 +272,7 @@ async def test_a_function_that_changed_is_tested_first_and_accepted_when_asked_a
     ]
     assert document.text == theirs
     bench.pass_check(check, job, DRAFT)
-    assert (job.state, check.state) == ("replaced", "ready")
+    assert (job.state, check.state, job.latest) == ("replaced", "ready", check)
     assert bench.editor.messages[1:] == [
         "add was changed; with the kept draft on the new text 4/4 tests pass: accept it again to apply it"
     ]

@@ -26,7 +26,7 @@ def bench(tmp_path: Path) -> Bench:
 async def test_the_body_is_remembered_and_nothing_else(bench: Bench) -> None:
     document = bench.editor.open(bench.path)
     job = bench.ready(DRAFT)
-    await bench.previews.discard(job)
+    bench.previews.discard(job)
     assert (job.state, document.text, bench.editor.asked) == ("discarded", CALC, [])
     assert bench.previews.edits(job, document) is None
     assert bench.previews.rejected(job.uri, "add") == ("return a + b",)
@@ -41,7 +41,7 @@ async def test_a_run_that_works_is_stopped(bench: Bench) -> None:
     span = document.outline.find("add")
     assert span is not None
     job = bench.runs.request("generate", document, span)
-    await bench.previews.discard(job)
+    bench.previews.discard(job)
     assert (job.state, bench.previews.rejected(job.uri, "add")) == ("cancelled", ())
 
 
@@ -50,9 +50,20 @@ async def test_the_test_of_a_discarded_draft_is_stopped(bench: Bench) -> None:
     job = bench.ready(DRAFT)
     bench.editor.type(document, CALC.replace("The sum", "A sum"))
     await until(lambda: bench.runs.checks, "the kept draft is tested")
-    await bench.previews.discard(job)
+    bench.previews.discard(job)
     assert [check.state for check in bench.runs.checks] == ["cancelled"]
     assert bench.editor.messages == []
+
+
+async def test_to_discard_the_test_of_a_draft_is_to_discard_the_draft(bench: Bench) -> None:
+    document = bench.editor.open(bench.path)
+    job = bench.ready(DRAFT)
+    bench.editor.type(document, CALC.replace("The sum", "A sum"))
+    await until(lambda: bench.runs.checks, "the kept draft is tested")
+    (check,) = bench.runs.checks
+    bench.previews.discard(check)
+    assert (job.state, check.state) == ("discarded", "cancelled")
+    assert bench.previews.rejected(job.uri, "add") == ("return a + b",)
 
 
 def test_memory_is_bounded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Literal
 
@@ -137,4 +138,8 @@ async def test_what_was_discarded_is_told_to_the_model(model: ModelOf, editor: E
     second = await begin(ed, buffer)
     await settled(ed, second)
     assert "return b + a" in server.requests[-1].text
+    assert not any("return a + b" in request.text for request in server.requests)
+    _, third = await asyncio.gather(ed.command("flow.discard", {"run": second}), begin(ed, buffer))
+    await settled(ed, third)
+    assert "return a + b" in server.requests[-1].text
     assert buffer.text == CALC
