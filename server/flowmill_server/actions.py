@@ -91,13 +91,13 @@ class Offer:
 def offers(here: Here) -> list[Offer]:
     """All that can be done at this function, in the order of the menu."""
     job = here.job
-    if job is not None and job.state in BUSY:
-        return [_of_run("Flow: cancel", "cancel", "flow.cancel", job), *_diff(job)]
     beginnings = [replace(offer, disabled=here.reason) for offer in _beginnings(here)]
     if job is None:
         return beginnings
+    cancel = [_of_run("Flow: cancel", "cancel", "flow.cancel", job)] if job.state in BUSY else []
+    diff = _of_run("Flow: show diff", "diff", "flow.showDiff", job)
     discard = _of_run("Flow: discard", "discard", "flow.discard", job)
-    return [*_accept(job, here.change), *_diff(job), discard, *beginnings]
+    return [*cancel, *_accept(job, here.change), diff, discard, *beginnings]
 
 
 def _beginnings(here: Here) -> list[Offer]:
@@ -120,12 +120,6 @@ def _accept(job: Job, change: Change | None) -> list[Offer]:
     offer = _of_run(f"Flow: accept ({change.passed}/{change.total} tests)", "accept", "flow.accept", job)
     offer = replace(offer, change=change, preferred=change.verified, by_model=True, disabled=change.reason)
     return [offer]
-
-
-def _diff(job: Job) -> list[Offer]:
-    if job.state in BUSY and not any(draft.made for draft in job.story.drafts.values()):
-        return []
-    return [_of_run("Flow: show diff", "diff", "flow.showDiff", job)]
 
 
 def _of_run(title: str, kind: str, command: str, job: Job) -> Offer:

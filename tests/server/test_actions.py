@@ -91,10 +91,11 @@ def test_a_known_failure_is_attached_to_its_repair() -> None:
 
 
 @pytest.mark.parametrize("state", ["queued", "working"])
-async def test_while_a_run_works_the_menu_is_about_it(state: State) -> None:
-    assert rows(shown(Here(URI, span(), job=await job(state)))) == [CANCEL]
-    drafted = Here(URI, span(), reason="a syntax error", job=await job(state, made(1)), failing=FAILING)
-    assert rows(shown(drafted)) == [CANCEL, DIFF]
+async def test_while_a_run_works_the_menu_begins_with_it(state: State) -> None:
+    here = Here(URI, span(), job=await job(state), failing=FAILING)
+    assert rows(shown(here)) == [CANCEL, DIFF, DISCARD, REWRITE, FIX]
+    unfit = Here(URI, span(stub=True), reason="a syntax error", job=await job(state, made(1)))
+    assert rows(shown(unfit, Abilities(disabled_actions=False))) == [CANCEL, DIFF, DISCARD]
 
 
 async def test_a_result_is_accepted_by_an_edit() -> None:
