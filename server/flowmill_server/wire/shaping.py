@@ -32,7 +32,17 @@ def structure_params(converter: cattrs.Converter, method: str, params: Params) -
     except Exception as error:  # cattrs and its hooks raise whatever the value provokes
         if method == types.INITIALIZE and isinstance(params, dict):
             return structure_initialize(converter, params)
+        if method == types.TEXT_DOCUMENT_CODE_ACTION and (plain := _without_diagnostics(params)) is not None:
+            return structure_params(converter, method, plain)
         raise JsonRpcInvalidParams(f"{method}: {misfit(error)}") from error
+
+
+def _without_diagnostics(params: Params) -> Params:
+    """The parameters of a code action without other tools' diagnostics, which may be of any form; None if there are none."""
+    if not isinstance(params, dict) or not isinstance(params.get("context"), dict):
+        return None
+    context = cast("dict[str, Any]", params["context"])
+    return {**params, "context": {**context, "diagnostics": []}} if context.get("diagnostics") else None
 
 
 def structure_initialize(converter: cattrs.Converter, params: dict[str, Any]) -> types.InitializeParams:
@@ -61,6 +71,15 @@ def _understood(converter: cattrs.Converter, path: tuple[str, ...], table: objec
             part = _understood(converter, here, cast("object", value))
             if _fits(converter, types.ClientCapabilities, _nested(here, part)):
                 kept[key] = part
+        elif isinstance(value, list):
+            # Of a set of values those of a newer LSP are left out, and the others kept.
+            known = [
+                item
+                for item in cast("list[object]", value)
+                if _fits(converter, types.ClientCapabilities, _nested(here, [item]))
+            ]
+            if known:
+                kept[key] = known
     return kept
 
 

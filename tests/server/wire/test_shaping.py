@@ -39,7 +39,7 @@ def test_capabilities_that_nobody_understands_are_left_out() -> None:
         "textDocument": {
             "codeAction": {
                 "disabledSupport": True,
-                "tagSupport": {"valueSet": ["what"]},
+                "tagSupport": {"valueSet": ["what", 1, 99]},
                 "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["", "quickfix", "new.kind"]}},
             },
             "hover": [],
@@ -52,7 +52,20 @@ def test_capabilities_that_nobody_understands_are_left_out() -> None:
     assert found.capabilities.window.work_done_progress
     assert found.capabilities.text_document.code_action.disabled_support
     assert found.capabilities.text_document.code_action.code_action_literal_support
+    assert found.capabilities.text_document.code_action.tag_support.value_set == (1,)
     assert found.capabilities.workspace is None
+
+
+@pytest.mark.parametrize("odd", [{"tags": [3]}, {"severity": 0}, {"range": None}])
+def test_another_tools_odd_diagnostic_does_not_cost_the_menu(odd: dict[str, object]) -> None:
+    place = {"line": 1, "character": 0}
+    extent = {"start": place, "end": place}
+    context = {"diagnostics": [{"range": extent, "message": "odd"} | odd], "only": ["refactor"]}
+    params = {"textDocument": {"uri": "file:///a.py"}, "range": extent, "context": context}
+    found = shaped("textDocument/codeAction", params)
+    assert (found.context.diagnostics, found.context.only) == ((), ("refactor",))
+    with pytest.raises(JsonRpcInvalidParams, match=r"^textDocument/codeAction: "):
+        shaped("textDocument/codeAction", params | {"range": None})
 
 
 @pytest.mark.parametrize("capabilities", [None, [], 3, "x"])
