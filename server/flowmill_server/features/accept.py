@@ -14,8 +14,8 @@ FORM = "flow.accept takes {run, hunks?}: hunks are the numbers, counted from 0, 
 
 
 def accept(server: FlowServer, given: list[object]) -> object:
-    job = job_of(server, given, "flow.accept")
-    hunks = read_hunks(read_run(given[0], "flow.accept")[1].get("hunks"))
+    job = job_of(server, given, "flow.accept", "hunks")
+    hunks = read_hunks(read_run(given[0], "flow.accept", "hunks")[1].get("hunks"))
     refusal = server.previews.refusal(job)
     if refusal:
         raise UsageError(refusal)

@@ -29,9 +29,9 @@ def begin(
     return server.runs.request(mode, document, span, origin=origin, force=force, token=token)
 
 
-def job_of(server: FlowServer, given: list[object], command: str) -> Job:
+def job_of(server: FlowServer, given: list[object], command: str, *more: str) -> Job:
     """The run that a command names, or the one that stands for it now. Raises `UsageError`."""
-    run, _ = read_run(given[0] if given else None, command)
+    run, _ = read_run(given[0] if given else None, command, *more)
     job = server.runs.find(run)
     if job is None:
         raise UsageError(f"there is no run {run} (any more): flow.runs lists them")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -10,6 +10,9 @@ from flowmill.errors import TargetError, UsageError
 from flowmill.shapes import Mode
 from flowmill_server.text.document import Document
 from flowmill_server.text.outline import FunctionSpan
+
+WANTED_KEYS = ("uri", "position", "qualname")
+MORE_KEYS = {"flow/run": ("mode", "workDoneToken", "partialResultToken")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ def read_wanted(given: object, command: str) -> Wanted:
     if not isinstance(given, Mapping):
         raise UsageError(f"{form}, not {type(given).__name__}")
     table = cast("Mapping[str, Any]", given)
+    only_known(table, (*WANTED_KEYS, *MORE_KEYS.get(command, ())), command)
     uri, name, position = table.get("uri"), table.get("qualname"), table.get("position")
     if not isinstance(uri, str) or not uri:
         raise UsageError(f"{form}: uri is missing")
@@ -47,9 +51,17 @@ def read_wanted(given: object, command: str) -> Wanted:
     return Wanted(uri, line + 1)
 
 
-def read_run(given: object, command: str) -> tuple[str, Mapping[str, Any]]:
-    """The run's id out of `{run, ...}`, and the whole. Raises `UsageError`."""
+def only_known(table: Mapping[str, Any], known: Sequence[str], command: str) -> None:
+    """Raises `UsageError` for a key that means nothing: to go on without what was meant by it may do harm."""
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{command} knows no {key!r}: it takes {', '.join(known)}")
+
+
+def read_run(given: object, command: str, *more: str) -> tuple[str, Mapping[str, Any]]:
+    """The run's id out of `{run, ...}`, and the whole, which may have `more` keys. Raises `UsageError`."""
     table = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {"run": given}
+    only_known(table, ("run", *more), command)
     run = table.get("run")
     if not isinstance(run, str) or not run:
         raise UsageError(f"{command} takes {{run}}: the id of a run, as flow.runs lists them")

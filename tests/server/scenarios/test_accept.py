@@ -123,6 +123,8 @@ async def test_hunks_that_are_not_there(model: ModelOf, editor: EditorOf) -> Non
     await told(ed, "there is no hunk 3: this change has one hunk, 0")
     with pytest.raises(JsonRpcException, match="hunks are the numbers, counted from 0"):
         await ed.command("flow.accept", {"run": run, "hunks": "first"})
+    with pytest.raises(JsonRpcException, match=r"flow\.accept knows no 'hunk': it takes run, hunks"):
+        await ed.command("flow.accept", {"run": run, "hunk": [0]})
     assert buffer.text == CALC
 
 
