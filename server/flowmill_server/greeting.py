@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flowmill import __version__
+from flowmill_server.wire.alive import is_alive
 from flowmill_server.wire.calls import Request, read_call
 from flowmill_server.wire.channels import Channel
 from flowmill_server.wire.frames import FrameReader, Incoming, Message, packed
@@ -30,6 +31,8 @@ class Greeting:
     frames: FrameReader
     incoming: tuple[Incoming, ...]
     answered: bool
+    editor_seen: bool = False
+    """The process that `initialize` names was there when it came: it may be gone by the time the server is."""
 
 
 def greet(channel: Channel) -> Greeting:
@@ -43,7 +46,9 @@ def greet(channel: Channel) -> Greeting:
         call = read_call(first.content) if isinstance(first, Message) else None
         if isinstance(call, Request) and call.method == "initialize" and isinstance(call.params, dict):
             channel.write(packed({"jsonrpc": "2.0", "id": call.id, "result": result(call.params)}))
-            return Greeting(frames, tuple(incoming), answered=True)
+            pid = call.params.get("processId")
+            seen = isinstance(pid, int) and is_alive(pid)
+            return Greeting(frames, tuple(incoming), answered=True, editor_seen=seen)
     return Greeting(frames, tuple(incoming), answered=False)
 
 

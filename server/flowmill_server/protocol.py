@@ -23,6 +23,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol
 
 from flowmill_server import logs
+from flowmill_server.wire.alive import is_alive
 from flowmill_server.wire.calls import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -55,6 +56,8 @@ MOST_POPUPS = 3
 UNCANCELLABLE = frozenset({types.SHUTDOWN, types.WORKSPACE_EXECUTE_COMMAND})
 """What these began goes on, so an answer that says it was cancelled would be a lie."""
 
+OWN_REQUESTS = frozenset({"flow/run"})
+
 
 class FlowProtocol(LanguageServerProtocol):
     """The protocol of one connection. Until `attach` nothing can be sent."""
@@ -72,6 +75,8 @@ class FlowProtocol(LanguageServerProtocol):
         """`initialize` was answered before it came here."""
         self.editor_pid: int | None = None
         """The process that asked for `initialize`, if it said so."""
+        self.editor_seen = False
+        """It was there when it asked."""
         self._send: Callable[[bytes], None] | None = None
         self._end: Callable[[int, str], None] = _nobody
         self._answering: dict[MessageId, tuple[str, asyncio.Future[Any]]] = {}
@@ -176,7 +181,7 @@ class FlowProtocol(LanguageServerProtocol):
 
     def _on_notification(self, call: Notification) -> None:
         early = self.phase != "running" and call.method != types.EXIT
-        if early or self._handler(call.method) is None:
+        if early or self._handler(call.method) is None or _asks(call.method):
             logger.debug("%s was ignored", call.method)
             return
         try:
@@ -252,6 +257,7 @@ class FlowProtocol(LanguageServerProtocol):
     def _initialize(self, params: types.InitializeParams) -> types.InitializeResult:
         self.client_capabilities = params.capabilities
         self.editor_pid = self._server.process_id = params.process_id
+        self.editor_seen = self.editor_seen or (self.editor_pid is not None and is_alive(self.editor_pid))
         if params.trace is not None:
             self._set_trace(types.SetTraceParams(params.trace))
         handler = self._handlers.by_method.get(types.INITIALIZE)
@@ -333,6 +339,12 @@ class FlowProtocol(LanguageServerProtocol):
     def _put(self, frame: bytes) -> None:
         if self._send is not None:
             self._send(frame)
+
+
+def _asks(method: str) -> bool:
+    """Whether the method is one of a request, which counts for nothing without an id."""
+    known = types.METHOD_TO_TYPES.get(method)
+    return method in OWN_REQUESTS or (known is not None and bool(known[1]))
 
 
 def _given(params: Any) -> dict[str, Any]:

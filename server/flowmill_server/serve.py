@@ -7,23 +7,22 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from flowmill_server.greeting import Greeting
 from flowmill_server.protocol import FlowProtocol
+from flowmill_server.wire.alive import is_alive
 from flowmill_server.wire.channels import Channel
 from flowmill_server.wire.frames import FrameReader
 from flowmill_server.wire.threads import Reader, Writer
 
 logger = logging.getLogger(__name__)
 
-WATCH_SECONDS = 2.0
+WATCH_SECONDS = 0.3
 FLUSH_SECONDS = 1.0
 COLLECT_SECONDS = 10.0
 """After which what start-up left lying about is collected: nobody waits for an answer by then."""
@@ -59,7 +58,7 @@ async def _serve(protocol: FlowProtocol, channel: Channel, greeting: Greeting) -
             loop.add_signal_handler(number, end, 128 + number, signal.Signals(number).name)
     writer = Writer(channel.write, broken)
     protocol.attach(writer.put, end)
-    protocol.greeted = greeting.answered
+    protocol.greeted, protocol.editor_seen = greeting.answered, greeting.editor_seen
     for incoming in greeting.incoming:
         protocol.receive(incoming)
     closed = partial(gone, "the editor closed the connection")
@@ -80,31 +79,11 @@ async def _serve(protocol: FlowProtocol, channel: Channel, greeting: Greeting) -
 
 async def _watch(protocol: FlowProtocol) -> None:
     """Return when the editor's process, as `initialize` named it, is there no more."""
-    seen = False
     while True:
+        # A process that was not there when it spoke is one of another machine or container.
+        if protocol.editor_seen and protocol.editor_pid is not None and not is_alive(protocol.editor_pid):
+            return
         await asyncio.sleep(WATCH_SECONDS)
-        if protocol.editor_pid is not None:
-            alive = is_alive(protocol.editor_pid)
-            if seen and not alive:
-                return
-            # A process that was never seen is one of another machine or container.
-            seen = seen or alive
-
-
-def is_alive(pid: int) -> bool:
-    """Whether that process runs. On Windows always: there, asking so would end it."""
-    if pid <= 0 or sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    # One that is dead and not yet reaped still takes signals.
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    return True
 
 
 def _log_failure(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from doubles.lsp import ODD, PATIENCE, Peer, environment, log, packed, read_frame, start
+from doubles.lsp import ODD, PATIENCE, SERVER, Peer, environment, log, packed, read_frame, start
 
 LATEST = 8.0
 """Seconds to the end: two to close, one to send what is left, and what a busy machine takes."""
@@ -70,12 +70,12 @@ async def test_signals_end_it_in_order(tmp_path: Path, number: signal.Signals) -
         assert await peer.errors() == ""
 
 
-async def test_an_editor_that_died_with_its_pipes_open(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", [ODD, SERVER])
+async def test_an_editor_that_died_with_its_pipes_open(tmp_path: Path, server: tuple[str, ...]) -> None:
+    """Right after its first word already."""
     editor = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=subprocess.PIPE)
-    async with start(tmp_path, ODD) as peer:
+    async with start(tmp_path, server) as peer:
         await handshake(peer, editor.pid)
-        await asyncio.wait({asyncio.ensure_future(peer.process.wait())}, timeout=2.5)
-        assert peer.process.returncode is None
         editor.kill()
         await editor.wait()
         assert await peer.ended() == 1

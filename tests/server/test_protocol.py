@@ -95,6 +95,15 @@ async def test_unknown_methods_and_answers_nobody_asked_for_are_quiet(tmp_path: 
         assert not [m for m in peer.got if m.get("method") == "window/showMessage"]
 
 
+async def test_a_request_without_an_id_is_ignored(tmp_path: Path) -> None:
+    async with odd(tmp_path) as peer:
+        peer.notify("initialize", {"processId": None, "capabilities": {}})
+        peer.notify("workspace/executeCommand", {"command": "odd.nothing"})
+        peer.notify("shutdown")
+        assert (await peer.call("odd/echo", {"still": "here"}))["result"]["params"] == {"still": "here"}
+        assert not [m for m in peer.got if m.get("method") == "window/showMessage"]
+
+
 async def test_custom_params_are_plain(tmp_path: Path) -> None:
     async with odd(tmp_path) as peer:
         params = {"type_name": "x", "class": {"def": [1, None]}, "😀": "\ud800"}
