@@ -10,6 +10,7 @@ from lsprotocol import types
 
 from flowmill.report.story import BASELINE, Story
 from flowmill.report.words import plural
+from flowmill_server.preview.edit import Form, workspace_edit
 from flowmill_server.runs.job import BUSY, Job
 from flowmill_server.text.outline import FunctionSpan
 
@@ -164,17 +165,11 @@ def _action(offer: Offer, uri: str, client: Menu) -> types.CodeAction:
     if offer.disabled:
         action.disabled = types.CodeActionDisabled(offer.disabled[:1].upper() + offer.disabled[1:])
     elif offer.change is not None:
-        action.edit = _edit(offer.change, uri, client)
+        change, form = offer.change, Form(client.document_changes)
+        action.edit = workspace_edit(uri, change.version, [*change.edits], form)
     else:
         action.command = _command(offer)
     return action
-
-
-def _edit(change: Change, uri: str, client: Menu) -> types.WorkspaceEdit:
-    if not client.document_changes:
-        return types.WorkspaceEdit(changes={uri: change.edits})
-    document = types.OptionalVersionedTextDocumentIdentifier(uri, change.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, change.edits)])
 
 
 # ------------------------------------------------------------------ what stands above a function

@@ -14,12 +14,12 @@ from typing import Any, Literal, Protocol, cast
 
 from lsprotocol import types
 
+from flowmill_server.wire.encodings import Encoding, choose_encoding
+
 logger = logging.getLogger(__name__)
 
-Encoding = Literal["utf-8", "utf-16", "utf-32"]
 Level = Literal["info", "warning", "error"]
 
-ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 MESSAGE_TYPES = {
     "info": types.MessageType.Info,
     "warning": types.MessageType.Warning,
@@ -29,7 +29,6 @@ NEEDS = {
     types.WORKSPACE_APPLY_EDIT: "apply_edit",
     types.WORKSPACE_CONFIGURATION: "configuration",
     types.WORKSPACE_CODE_LENS_REFRESH: "code_lens_refresh",
-    types.WORKSPACE_INLAY_HINT_REFRESH: "inlay_hint_refresh",
     types.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH: "virtual_documents_refresh",
     types.WINDOW_SHOW_DOCUMENT: "show_document",
     types.WINDOW_SHOW_MESSAGE_REQUEST: "message_actions",
@@ -52,20 +51,16 @@ class Client:
     """The editor at the other end. Until `learn` was called it is one that can do nothing."""
 
     name: str = ""
-    version: str = ""
     encoding: Encoding = "utf-16"
     events: bool = False
     """It asked for `flow/event` notifications."""
 
     progress: bool = False
-    """The server may create progress; `work_done_progress` is the same under its LSP name."""
-    work_done_progress: bool = False
+    """The server may create progress."""
     apply_edit: bool = False
     document_changes: bool = False
     change_annotations: bool = False
-    code_lens: bool = False
     code_lens_refresh: bool = False
-    inlay_hint_refresh: bool = False
     virtual_documents: bool = False
     """`workspace/textDocumentContent` may be registered, which can only be done dynamically."""
     virtual_documents_refresh: bool = False
@@ -76,12 +71,8 @@ class Client:
     disabled_actions: bool = False
     preferred_actions: bool = False
     llm_tag: bool = False
-    annotated_actions: bool = False
-    """Asks the user where the edit of a code action has annotations that need it."""
-    diagnostics: bool = False
     related_information: bool = False
     diagnostic_versions: bool = False
-    diagnostic_data: bool = False
     configuration: bool = False
     dynamic_configuration: bool = False
     """`workspace/didChangeConfiguration` may, and then must, be registered."""
@@ -100,11 +91,12 @@ class Client:
     def learn(self, params: types.InitializeParams) -> None:
         """Read who the client is and what it can do. Absent means that it cannot."""
         info = params.client_info
-        self.name, self.version = (info.name, info.version or "") if info else ("", "")
+        self.name = info.name if info else ""
         self.options = _table(params.initialization_options)
         self.flow = _table(self.options.get("flow"))
         self.events = self.flow.get("events") is True
-        self.encoding = _encoding(params.capabilities)
+        general = params.capabilities.general
+        self.encoding = choose_encoding((general and general.position_encodings) or ())
         for name, able in _abilities(params.capabilities).items():
             setattr(self, name, able)
 
@@ -188,19 +180,14 @@ def _abilities(capabilities: types.ClientCapabilities) -> dict[str, bool]:
     action = "text_document.code_action"
     published = "text_document.publish_diagnostics"
     edit = "workspace.workspace_edit"
-    progress = has.flag("window.work_done_progress")
     content = has.flag("workspace.text_document_content.dynamic_registration")
     tags = has.at(f"{action}.tag_support.value_set") or ()
     return {
-        "progress": progress,
-        "work_done_progress": progress,
+        "progress": has.flag("window.work_done_progress"),
         "apply_edit": has.flag("workspace.apply_edit"),
         "document_changes": has.flag(f"{edit}.document_changes"),
         "change_annotations": has.part(f"{edit}.change_annotation_support"),
-        # lsp-mode declares it for the workspace only.
-        "code_lens": has.part("text_document.code_lens") or has.part("workspace.code_lens"),
         "code_lens_refresh": has.flag("workspace.code_lens.refresh_support"),
-        "inlay_hint_refresh": has.flag("workspace.inlay_hint.refresh_support"),
         "virtual_documents": content,
         "virtual_documents_refresh": content,
         "show_document": has.flag("window.show_document.support"),
@@ -209,11 +196,8 @@ def _abilities(capabilities: types.ClientCapabilities) -> dict[str, bool]:
         "disabled_actions": has.flag(f"{action}.disabled_support"),
         "preferred_actions": has.flag(f"{action}.is_preferred_support"),
         "llm_tag": types.CodeActionTag.LlmGenerated in cast("tuple[object, ...]", tags),
-        "annotated_actions": has.flag(f"{action}.honors_change_annotations"),
-        "diagnostics": has.part(published),
         "related_information": has.flag(f"{published}.related_information"),
         "diagnostic_versions": has.flag(f"{published}.version_support"),
-        "diagnostic_data": has.flag(f"{published}.data_support"),
         "configuration": has.flag("workspace.configuration"),
         "dynamic_configuration": has.flag("workspace.did_change_configuration.dynamic_registration"),
         "workspace_folders": has.flag("workspace.workspace_folders"),
@@ -239,16 +223,6 @@ class _Reader:
     def part(self, path: str) -> bool:
         """There, with whatever in it: `{}` declares a capability too."""
         return self.at(path) not in (None, False)
-
-
-def _encoding(capabilities: types.ClientCapabilities) -> Encoding:
-    """The first of the client's wishes that we speak, as the answer to `initialize` says too."""
-    wishes = capabilities.general.position_encodings if capabilities.general else None
-    for wish in wishes or ():
-        for encoding in ENCODINGS:
-            if wish == encoding:
-                return encoding
-    return "utf-16"
 
 
 def _table(value: object) -> dict[str, object]:

@@ -16,12 +16,12 @@ from flowmill import __version__
 from flowmill_server.wire.alive import is_alive
 from flowmill_server.wire.calls import Request, read_call
 from flowmill_server.wire.channels import Channel
+from flowmill_server.wire.encodings import choose_encoding
 from flowmill_server.wire.frames import FrameReader, Incoming, Message, packed
 
 CHUNK = 1 << 16
 CAPABILITIES = Path(__file__).with_name("capabilities.json")
 """What the registered features come to; a test holds them against it."""
-ENCODINGS = ("utf-8", "utf-16", "utf-32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,12 @@ def greet(channel: Channel) -> Greeting:
 def result(params: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to `initialize`, in which only the encoding of positions depends on the client."""
     capabilities = json.loads(CAPABILITIES.read_text(encoding="utf-8"))
-    capabilities["positionEncoding"] = _encoding(params)
+    capabilities["positionEncoding"] = choose_encoding(_wishes(params))
     return {"capabilities": capabilities, "serverInfo": {"name": "flowmill", "version": __version__}}
 
 
-def _encoding(params: Mapping[str, Any]) -> str:
-    """The first of the client's wishes that we speak."""
+def _wishes(params: Mapping[str, Any]) -> list[object]:
     found: Any = params
     for key in ("capabilities", "general", "positionEncodings"):
         found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
-    wishes = cast("list[object]", found) if isinstance(found, list) else []
-    return next((wish for wish in wishes if isinstance(wish, str) and wish in ENCODINGS), "utf-16")
+    return cast("list[object]", found) if isinstance(found, list) else []

@@ -17,7 +17,7 @@ from typing import Protocol
 from lsprotocol import types
 
 from flowmill.engine.locate import is_test_file
-from flowmill_server.text.uris import path_of
+from flowmill_server.text.uris import path_of, scheme_of
 
 SUFFIXES = frozenset({".py", ".pyw"})
 HEAD_LINES = 20
@@ -33,6 +33,8 @@ INSTALLED = frozenset(
     {"site-packages", "dist-packages", "node_modules", ".venv", "venv", ".tox", ".nox", ".eggs"}
 )
 LIBRARY = re.compile(r"python\d+(\.\d+)?$", re.IGNORECASE)
+DJANGO_TESTS = "tests.py"
+"""Where `startapp` puts an application's tests; a `test.py` or a folder `testing` is often the code itself."""
 MOST_REMEMBERED = 500
 """Documents whose place is remembered between two questions."""
 
@@ -149,7 +151,7 @@ class Folders:
         return HIDDEN[IS_GENERATED] if place is NONE and is_generated(document.lines) else place
 
     def _place(self, document: File) -> _Refusal:
-        scheme = document.uri.partition(":")[0].lower()
+        scheme = scheme_of(document.uri)
         path = document.path
         if "notebook" in scheme or (path is not None and path.suffix == ".ipynb"):
             return SHOWN[NOTEBOOK] if _speaks_python(document) else HIDDEN[NOT_PYTHON]
@@ -170,7 +172,7 @@ class Folders:
             return HIDDEN[IS_INSTALLED]
         # Without a folder nothing says where the project begins: only the nearest name counts.
         near = inner if root is not None else Path(*inner.parts[-2:])
-        return SHOWN[TEST_FILE] if is_test_file(near) else NONE
+        return SHOWN[TEST_FILE] if is_test_file(near) or path.name == DJANGO_TESTS else NONE
 
 
 def is_installed(inner: Path, *, rooted: bool) -> bool:

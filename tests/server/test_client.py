@@ -57,22 +57,19 @@ def able(client: Client) -> set[str]:
     return {name for name in vars(client) if not name.startswith("_") and getattr(client, name) is True}
 
 
-EVERYONE = {"progress", "work_done_progress", "action_literals", "diagnostics", "workspace_folders"}
+EVERYONE = {"progress", "action_literals", "workspace_folders"}
 MOST = EVERYONE | {"apply_edit", "configuration"}
-LENSES = {"code_lens", "code_lens_refresh"}
+LENSES = {"code_lens_refresh"}
 BUTTONS = {"message_actions", "show_document"}
 ABLE = {
     "vscode": MOST | LENSES | BUTTONS | {
-        "annotated_actions", "change_annotations", "diagnostic_data", "disabled_actions", "document_changes",
-        "dynamic_configuration", "inlay_hint_refresh", "llm_tag", "preferred_actions", "related_information",
-        "virtual_documents", "virtual_documents_refresh", "watched_files",
+        "change_annotations", "disabled_actions", "document_changes", "dynamic_configuration", "llm_tag",
+        "preferred_actions", "related_information", "virtual_documents", "virtual_documents_refresh",
+        "watched_files",
     },
-    "neovim-0.11": MOST | BUTTONS | {
-        "code_lens", "diagnostic_data", "inlay_hint_refresh", "preferred_actions", "related_information",
-    },
+    "neovim-0.11": MOST | BUTTONS | {"preferred_actions", "related_information"},
     "neovim-0.12": MOST | LENSES | BUTTONS | {
-        "annotated_actions", "change_annotations", "diagnostic_data", "disabled_actions", "inlay_hint_refresh",
-        "preferred_actions", "related_information", "watched_files",
+        "change_annotations", "disabled_actions", "preferred_actions", "related_information", "watched_files",
     },
     "helix": MOST | BUTTONS | {
         "diagnostic_versions", "disabled_actions", "document_changes", "preferred_actions", "watched_files",
@@ -85,13 +82,12 @@ ABLE = {
         "watched_files",
     },
     "zed": MOST | LENSES | {
-        "diagnostic_data", "diagnostic_versions", "document_changes", "dynamic_configuration",
-        "inlay_hint_refresh", "message_actions", "related_information", "watched_files",
+        "diagnostic_versions", "document_changes", "dynamic_configuration", "message_actions",
+        "related_information", "watched_files",
     },
     "sublime": MOST | LENSES | BUTTONS | {
-        "change_annotations", "diagnostic_data", "diagnostic_versions", "document_changes",
-        "dynamic_configuration", "inlay_hint_refresh", "llm_tag", "preferred_actions", "related_information",
-        "virtual_documents", "virtual_documents_refresh",
+        "change_annotations", "diagnostic_versions", "document_changes", "dynamic_configuration", "llm_tag",
+        "preferred_actions", "related_information", "virtual_documents", "virtual_documents_refresh",
     },
     "kate": EVERYONE | {"message_actions", "related_information"},
 }  # fmt: skip
@@ -124,7 +120,7 @@ def test_a_client_that_says_nothing_can_nothing() -> None:
     client = Wired().client
     client.learn(types.InitializeParams(types.ClientCapabilities()))
     assert able(client) == set()
-    assert (client.name, client.version, client.options, client.flow) == ("", "", {}, {})
+    assert (client.name, client.options, client.flow) == ("", {}, {})
 
 
 @pytest.mark.parametrize(

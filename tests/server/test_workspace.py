@@ -131,6 +131,8 @@ async def test_a_link_and_its_place_are_one_folder(tmp_path: Path) -> None:
         (at("test_cart.py"), TEST_FILE),
         (at("cart_test.py"), TEST_FILE),
         (at("src/conftest.py"), TEST_FILE),
+        (at("shop/tests.py"), TEST_FILE),
+        (at("shop/testing/test.py"), ""),
         (at("tests/helpers.py"), TEST_FILE),
         (at("testing.py"), ""),
         (at("contest.py"), ""),

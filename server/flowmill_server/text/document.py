@@ -12,7 +12,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from flowmill_server.text.outline import Outline
-from flowmill_server.text.positions import Encoding, column_of, index_of, split_lines, width
+from flowmill_server.text.positions import Encoding, column_of, index_of, split_lines
 from flowmill_server.text.uris import path_of
 
 _COOKIE = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
@@ -73,13 +73,6 @@ class Document:
             middle = (low + high) // 2
             low, high = (middle, high) if starts[middle] <= offset else (low, middle)
         return types.Position(low, column_of(self.lines[low], offset - starts[low], self.encoding))
-
-    def range_of(self, first_line: int, last_line: int) -> types.Range:
-        """From the beginning of one line to the end of another, 1-based, without the last newline."""
-        last = max(0, min(last_line, len(self.lines)) - 1)
-        line = self.lines[last]
-        end = types.Position(last, column_of(line, width(line), self.encoding))
-        return types.Range(types.Position(max(0, min(first_line - 1, last)), 0), end)
 
     @property
     def _line_starts(self) -> list[int]:

@@ -106,12 +106,6 @@ class Documents:
         if work is not None:
             await asyncio.wait({work}, timeout=READY_SECONDS)
 
-    async def looked_at(self, document: Document) -> None:
-        """Wait until the disk has told of a byte order mark and of links, a second at most."""
-        look = self._looks.get(document.uri)
-        if look is not None:
-            await asyncio.wait({look}, timeout=READY_SECONDS)
-
     # -------------------------------------------------------------- what the editor does
     def open(self, item: types.TextDocumentItem) -> Document:
         self._let_go(item.uri)

@@ -134,12 +134,6 @@ def test_places_beyond_the_text_are_its_ends() -> None:
     assert document.offset(types.Position(0, 99)) == 2
 
 
-def test_the_range_of_lines_ends_before_the_newline() -> None:
-    document = opened("a\n😀\r\nb\n")
-    assert document.range_of(1, 2) == types.Range(types.Position(0, 0), types.Position(1, 2))
-    assert document.range_of(4, 9) == types.Range(types.Position(3, 0), types.Position(3, 0))
-
-
 # ------------------------------------------------------------------ bytes
 @pytest.mark.parametrize(
     ("text", "encoding"),

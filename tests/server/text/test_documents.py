@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from doubles.preview_parts import until
 from flowmill.errors import TargetError
 from flowmill_server.text.document import Document
 from flowmill_server.text.documents import Documents
@@ -119,7 +120,7 @@ async def test_buffers_are_what_would_be_saved(tmp_path: Path) -> None:
     document = documents.open(item((link / "a.py").as_uri(), "new\n"))
     documents.open(item((tmp_path / "none.txt").as_uri(), "text", "plaintext"))
     documents.open(item("untitled:1", "x"))
-    await documents.looked_at(document)
+    await until(lambda: document.bom, "the disk has told of the byte order mark")
     saved = b"\xef\xbb\xbfnew\n"
     assert documents.by_path(real / "a.py") is document
     assert documents.buffers() == {
