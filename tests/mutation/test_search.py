@@ -213,7 +213,8 @@ async def test_it_is_asked_once_nothing_is_left_to_change(tmp_path: Path) -> Non
 
 
 async def test_it_waits_for_a_drafts_tests_before_it_writes_the_next_one(tmp_path: Path) -> None:
-    stand = Stand(tmp_path, "raise NotImplementedError", [answer("return n * 2")] * 5)
+    many = {f"test_m.py::test_{n}": (n, 2 * n) for n in range(6)}
+    stand = Stand(tmp_path, "raise NotImplementedError", [answer("return n * 2")] * 5, many)
     stand.runner = ScriptedRunner(stand.results, delay=0.02)
     end = await stand.run("generate", shares_cores=True)
     assert (end.status, end.calls, len(stand.model.prompts)) == ("verified", 1, 1)

@@ -14,7 +14,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.gate import refusal
 from flowmill.engine.meter import Meter
 from flowmill.engine.reply import parse
-from flowmill.engine.verdict import Suite, Verdict, counted, passed
+from flowmill.engine.verdict import Suite, Verdict, counted, is_made, passed
 from flowmill.events import DraftMade, DraftScored, TestReported, TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.protocols import Runner
@@ -77,8 +77,11 @@ class Judge:
         tree = parse(site.file.text)
         self._original = (tree,) if tree else ()
 
-    async def judge(self, candidate: Candidate, made: str | None) -> None:
-        """Put the verdict on the board; a draft that is no news is only noted."""
+    async def judge(self, candidate: Candidate, made: str | None) -> int:
+        """Put the verdict on the board; a draft that is no news is only noted.
+
+        Gives the number that its verdict stands under: its own, or that of the same draft before; 0 if it has none.
+        """
         number = candidate.number
         try:
             spliced = splice_noted(self._site.file, self._site.function, candidate.draft)
@@ -87,14 +90,14 @@ class Judge:
             function = _same(self._site, after)
         except (SpliceError, ValueError) as error:
             self._unusable(number, str(error))
-            return
+            return 0
         form = _form(after, function) + "".join(candidate.draft.helpers + candidate.draft.methods)
         if form in self._seen:
             same = self._seen[form]
             self._unusable(
                 number, f"it is the same as draft {same}" if same else "it is the code as it stands"
             )
-            return
+            return same
         self._seen[form] = number
         for note in (*candidate.notes, *spliced.notes):
             self._emitter.note(f"draft {number}: {note}")
@@ -103,6 +106,15 @@ class Judge:
         verdict = Verdict(number, candidate, function.source, data, diff, {}, complete=False)
         verdict = await self._tried(verdict, function, made)
         self._put(verdict)
+        return number
+
+    async def outputs(self, data: bytes, made: str) -> dict[str, str]:
+        """What the tests of the module `made` fail with, by id, with `data` in the file's place; not reported."""
+        suite = self._board.suite
+        limits = TestLimits(max(5.0, self._meter.remaining / 4), self._limits(suite).test_seconds)
+        order = self._order(suite, data, made, frozenset())
+        results, _ = await self._collect(replace(order, doctest=None, limits=limits), None)
+        return {i: result.message for i, result in results.items() if is_made(i)}
 
     async def probe(
         self,

@@ -13,6 +13,7 @@ from flowmill.engine.desk import Desk
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import Judge
 from flowmill.engine.meter import BudgetSpent, Meter
+from flowmill.engine.opinions import second_opinions
 from flowmill.engine.release import release
 from flowmill.engine.verdict import Verdict
 from flowmill.mutation.base import near_miss
@@ -65,6 +66,8 @@ class Search:
         self._exhausted = asyncio.Event()
         """Nothing is left to mutate, or was nothing at all."""
         self._confirming = asyncio.Lock()
+        self._compared = False
+        """Whether the first winner was compared with others, where few tests speak for it."""
         self._getting: asyncio.Task[Candidate | None] | None = None
         self._hearing: asyncio.Task[Mutant | None] | None = None
         self.confirmed: int | None = None
@@ -178,6 +181,9 @@ class Search:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""
         async with self._confirming:
             with self._lanes.draft():
+                if self._board.verified and self._campaign is not None and not self._compared:
+                    self._compared = True
+                    await second_opinions(self._desk, self._judge, self._board, self._meter)
                 while self._board.verified:
                     if await confirm(self._judge, self._board, self._wider, self._emitter):
                         self.confirmed = self._board.best.number
@@ -204,7 +210,7 @@ class Search:
         if self._campaign is None or self._desk.task.mode != "repair" or not self._shares_cores:
             return
         seconds = min(AHEAD_SECONDS, AHEAD_SHARE * self._meter.remaining)
-        with self._emitter.stage("mutations"), suppress(TimeoutError):
+        with self._emitter.stage("mutations"), suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._exhausted.wait(), seconds)
         async with self._confirming:  # Where one has won, nothing more is asked.
             pass
@@ -212,7 +218,7 @@ class Search:
     async def _let_finish(self) -> None:
         """Wait for the draft's tests, not for slow ones, and for the confirmation if it has won."""
         if self._shares_cores:
-            with suppress(TimeoutError):
+            with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
             async with self._confirming:
                 pass
