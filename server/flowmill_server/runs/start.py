@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -10,9 +10,6 @@ from flowmill.errors import TargetError, UsageError
 from flowmill.shapes import Mode
 from flowmill_server.text.document import Document
 from flowmill_server.text.outline import FunctionSpan
-
-WANTED_KEYS = ("uri", "position", "qualname")
-MORE_KEYS = {"flow/run": ("mode", "workDoneToken", "partialResultToken")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,6 @@ def read_wanted(given: object, command: str) -> Wanted:
     if not isinstance(given, Mapping):
         raise UsageError(f"{form}, not {type(given).__name__}")
     table = cast("Mapping[str, Any]", given)
-    only_known(table, (*WANTED_KEYS, *MORE_KEYS.get(command, ())), command)
     uri, name, position = table.get("uri"), table.get("qualname"), table.get("position")
     if not isinstance(uri, str) or not uri:
         raise UsageError(f"{form}: uri is missing")
@@ -51,17 +47,15 @@ def read_wanted(given: object, command: str) -> Wanted:
     return Wanted(uri, line + 1)
 
 
-def only_known(table: Mapping[str, Any], known: Sequence[str], command: str) -> None:
-    """Raises `UsageError` for a key that means nothing: to go on without what was meant by it may do harm."""
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{command} knows no {key!r}: it takes {', '.join(known)}")
-
-
 def read_run(given: object, command: str, *more: str) -> tuple[str, Mapping[str, Any]]:
-    """The run's id out of `{run, ...}`, and the whole, which may have `more` keys. Raises `UsageError`."""
+    """The run's id out of `{run, ...}`, and the whole. Raises `UsageError`.
+
+    Where a command takes `more` keys, one that it does not know is an error: a misspelt `hunks` would accept all.
+    """
     table = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {"run": given}
-    only_known(table, ("run", *more), command)
+    known = ("run", *more)
+    if more and (strange := [key for key in table if key not in known]):
+        raise UsageError(f"{command} knows no {strange[0]!r}: it takes {', '.join(known)}")
     run = table.get("run")
     if not isinstance(run, str) or not run:
         raise UsageError(f"{command} takes {{run}}: the id of a run, as flow.runs lists them")
