@@ -311,3 +311,16 @@ async def test_files_that_drafts_need_besides_are_loaded_meanwhile(forking: Warm
 
     found = await asyncio.wait_for(until_swapped(), 60)
     assert found == {"test_more": "passed", "test_alias": "passed"}
+
+
+async def test_a_file_that_cannot_be_loaded_besides_takes_nothing_away(forking: Warm) -> None:
+    (forking.root / "test_broken.py").write_text("import no_such_module\n")
+    await forking.baseline()
+    text = forking.text.replace(BODY, GOOD).encode()
+    keep = ("test_broken.py::test_more", "test_mod.py::test_alias")
+    await forking.told(TestOrder({forking.mod: text}, ("test_broken.py", "test_mod.py"), keep, limits=QUICK))
+    slow = forking.runner._loading
+    assert slow is not None
+    await asyncio.wait([slow])
+    after = await forking.draft(GOOD)
+    assert (after.outcomes, after.end.path) == (RIGHT, "swap")

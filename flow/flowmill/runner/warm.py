@@ -76,6 +76,8 @@ class WarmRunner:
         self._litter: Litter | None = None
         self._why_none = "no test was run on the code as it stands"
         self._looked = 0.0
+        self._in_vain: tuple[str, ...] | None = None
+        """Files that could not be loaded together."""
         self._loading: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
         self._attending: asyncio.Task[None] | None = None
@@ -127,8 +129,9 @@ class WarmRunner:
         covers = self._covers(litter, order)
         free = self._loading is None or self._loading.done()
         # The old one serves until the new one is there.
-        if free and not covers and order.untrusted and (wider := _wider(litter.order, order)) is not None:
-            self._loading = asyncio.create_task(self._load_in_place_of(litter, wider))
+        wider = None if covers or not order.untrusted else _wider(litter.order, order)
+        if free and wider is not None and wider.files != self._in_vain:
+            self._loading = asyncio.create_task(self._load_wider(litter, wider))
         elif free and time.monotonic() - self._looked > LOOK_SECONDS:
             self._loading = asyncio.create_task(self._load_if_stale(litter))
         if not covers:
@@ -207,6 +210,13 @@ class WarmRunner:
             why = f"the tests could not be loaded ahead: {error}"
         self._replace(old, fresh, why)
 
+    async def _load_wider(self, old: Litter, order: TestOrder) -> None:
+        """Load more files than there are; where that fails, what there is goes on serving."""
+        try:
+            self._replace(old, await self._nursery.litter(order, before=old.stamp))
+        except (ZygoteLost, ProjectError):
+            self._in_vain = order.files
+
     async def _preload(self, old: Litter) -> None:
         """Load all anew, past what the tests import from elsewhere; the old ones serve until then."""
         with suppress(ZygoteLost, ProjectError):
@@ -224,7 +234,7 @@ class WarmRunner:
         return False
 
     def _install(self, fresh: Litter | None, why_none: str = "") -> None:
-        old, self._litter, self._why_none = self._litter, fresh, why_none
+        old, self._litter, self._why_none, self._in_vain = self._litter, fresh, why_none, None
         if old is not None:
             self._nursery.retire(old)
 
