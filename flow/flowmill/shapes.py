@@ -14,6 +14,8 @@ from typing import Literal
 Mode = Literal["generate", "repair"]
 StrategyName = Literal["flow", "direct", "sample", "alphacodium"]
 Outcome = Literal["passed", "failed", "error", "skipped", "timeout", "crashed"]
+FINE: frozenset[Outcome] = frozenset({"passed", "skipped"})
+"""Outcomes of tests that nothing is wrong with."""
 Trust = Literal["project", "doctest", "model"]
 SelectedHow = Literal["given", "coverage", "static", "all"]
 Origin = Literal["model", "mutation", "donor"]

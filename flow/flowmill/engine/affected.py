@@ -17,11 +17,9 @@ from flowmill.project.function_map_lesson import plain
 from flowmill.project.given import files_of
 from flowmill.project.source import Sources
 from flowmill.protocols import Runner
-from flowmill.shapes import Collected, RunEnd, TestLimits, TestOrder, TestResult
+from flowmill.shapes import FINE, Collected, RunEnd, TestLimits, TestOrder, TestResult
 
 __all__ = ["AffectedReport", "AffectedSpec", "Blamed", "affected"]
-
-FINE = ("passed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)

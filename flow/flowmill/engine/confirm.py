@@ -12,9 +12,7 @@ from flowmill.engine.judge import Judge, report
 from flowmill.engine.verdict import Verdict, is_made
 from flowmill.events import TestsSelected
 from flowmill.project.selection import Tier
-from flowmill.shapes import TestRef, TestResult
-
-GOOD = ("passed", "skipped")
+from flowmill.shapes import FINE, TestRef, TestResult
 
 
 async def confirm(judge: Judge, board: Board, wider: Tier | None, emitter: Emitter) -> bool:
@@ -70,7 +68,7 @@ async def _settle_unsteady(
 
 
 def _differ(one: TestResult, other: TestResult) -> bool:
-    return (one.outcome in GOOD) != (other.outcome in GOOD)
+    return (one.outcome in FINE) != (other.outcome in FINE)
 
 
 def _names(ids: Iterable[str]) -> str:
@@ -82,7 +80,7 @@ async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter)
     results, end = await judge.run_wider(best.data, wider)
     known = {t.id for t in suite.tests}
     reached = end.reached if end is not None and end.reached is not None else frozenset(results)
-    bad = [r for i, r in results.items() if i not in known and i in reached and r.outcome not in GOOD]
+    bad = [r for i, r in results.items() if i not in known and i in reached and r.outcome not in FINE]
     if end is not None and end.doubt:
         emitter.note(f"draft {best.number} is not trusted: {end.doubt}", "warning")
         board.doubt(best, end.doubt)
@@ -130,4 +128,4 @@ async def _look_wider(judge: Judge, board: Board, wider: Tier, emitter: Emitter)
 
 def _same_failure(before: TestResult, after: TestResult) -> bool:
     """A test that failed in the same way before is not the draft's fault."""
-    return before.outcome not in GOOD and before.message == after.message
+    return before.outcome not in FINE and before.message == after.message

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowmill.engine.verdict import Suite, Verdict, is_made
-from flowmill.shapes import TestResult
+from flowmill.shapes import FINE, TestResult
 
 MAX_CHARS = 1400
 
 
 def failing_visible(verdict: Verdict, suite: Suite) -> tuple[TestResult, ...]:
     """Failures that may be shown, the plainest first: short reports, then short ids."""
-    bad = [
-        r for i, r in verdict.results.items() if r.outcome not in ("passed", "skipped") and _shown(i, suite)
-    ]
+    bad = [r for i, r in verdict.results.items() if r.outcome not in FINE and _shown(i, suite)]
     return tuple(sorted(bad, key=lambda r: (len(r.details), len(r.id), r.id)))
 
 

@@ -18,7 +18,17 @@ from flowmill.engine.verdict import Suite, Verdict, counted, is_made, passed
 from flowmill.events import DraftMade, DraftScored, TestReported, TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.protocols import Runner
-from flowmill.shapes import Candidate, Collected, Draft, RunEnd, TestLimits, TestOrder, TestRef, TestResult
+from flowmill.shapes import (
+    FINE,
+    Candidate,
+    Collected,
+    Draft,
+    RunEnd,
+    TestLimits,
+    TestOrder,
+    TestRef,
+    TestResult,
+)
 from flowmill.source.diff import function_diff
 from flowmill.source.functions import Function, find_functions
 from flowmill.source.splice import SpliceError, draft_of, splice_noted
@@ -319,7 +329,7 @@ class Judge:
     def _scored(self, verdict: Verdict) -> None:
         ids = counted(verdict, self._board.suite)
         good = passed(verdict, self._board.suite, ids)
-        failed = sum(r.outcome not in ("passed", "skipped") for i, r in verdict.results.items() if i in ids)
+        failed = sum(r.outcome not in FINE for i, r in verdict.results.items() if i in ids)
         self._emitter.emit(DraftScored(verdict.number, good, failed, self._board.best is verdict))
 
 

@@ -8,6 +8,7 @@ from flowmill.engine.board import Board
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.feedback import failing_visible, short_id
 from flowmill.engine.holding import function_of
+from flowmill.shapes import FINE
 
 
 def release(board: Board, emitter: Emitter) -> None:
@@ -15,9 +16,7 @@ def release(board: Board, emitter: Emitter) -> None:
     best, suite = board.best, board.suite
     if (suite.was_stub and not best.number) or failing_visible(best, suite):
         return
-    hidden = [
-        r for i, r in best.results.items() if i in suite.held_back and r.outcome not in ("passed", "skipped")
-    ]
+    hidden = [r for i, r in best.results.items() if i in suite.held_back and r.outcome not in FINE]
     if not hidden:
         return
     shown = min(hidden, key=lambda r: (len(r.details), r.id))

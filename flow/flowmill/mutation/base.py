@@ -13,7 +13,7 @@ from flowmill.mutation.nearby import look_around
 from flowmill.mutation.plan import changes, meaning
 from flowmill.mutation.shapes import Change, Kind
 from flowmill.mutation.suspicion import from_tracebacks
-from flowmill.shapes import Draft, TestResult
+from flowmill.shapes import FINE, Draft, TestResult
 from flowmill.source.function import Function
 from flowmill.source.text import SourceFile, parse
 
@@ -72,7 +72,7 @@ class Base:
 def failing(verdict: Verdict, suite: Suite) -> list[TestResult]:
     """Counting tests that were run and do not pass, in the suite's order."""
     ran = [verdict.results.get(t.id) for t in suite.tests if t.id in suite.counting]
-    return [r for r in ran if r is not None and r.outcome not in ("passed", "skipped")]
+    return [r for r in ran if r is not None and r.outcome not in FINE]
 
 
 def first_tests(failures: Sequence[TestResult]) -> frozenset[str]:

@@ -26,7 +26,7 @@ from flowmill.mutation.lanes import Lanes
 from flowmill.mutation.mutant import Mutant
 from flowmill.mutation.plan import meaning
 from flowmill.mutation.shapes import PRIORS, Change
-from flowmill.shapes import Draft, TestResult
+from flowmill.shapes import FINE, Draft, TestResult
 from flowmill.source.splice import SpliceError, splice
 
 WINDOW_SECONDS, WINDOW_TRIES = 1.0, 30
@@ -280,7 +280,7 @@ def _enough(base: Base, began: float) -> Callable[[TestResult], bool]:
     """Says of which outcome on nothing more is to be learnt."""
 
     def enough(result: TestResult) -> bool:
-        bad = result.id in base.first and result.outcome not in ("passed", "skipped")
+        bad = result.id in base.first and result.outcome not in FINE
         return bad and time.monotonic() - began > PATIENCE
 
     return enough

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowmill.project.hashes import Hashes
-from flowmill.shapes import FunctionName, TestResult
+from flowmill.shapes import FINE, FunctionName, TestResult
 
 MOST_PAIRS = 1_000_000
 """Of a test and a function, in one project: some 40 MB on disk."""
-FINE = ("passed", "skipped")
 _TEST = re.compile(r"[^:]+(::[^\W\d]\w*)+")
 
 

@@ -16,7 +16,7 @@ from flowmill.events import (
     TestReported,
     TestsSelected,
 )
-from flowmill.shapes import Outcome, SelectedHow, TestRef
+from flowmill.shapes import FINE, Outcome, SelectedHow, TestRef
 
 BASELINE = 0
 """The number under which the code as it stands is tested."""
@@ -59,7 +59,7 @@ class DraftStory:
     @property
     def faults(self) -> list[TestReported]:
         """The tests that neither passed nor were skipped, in the order they ran."""
-        return [r for r in self.results.values() if r.outcome not in ("passed", "skipped")]
+        return [r for r in self.results.values() if r.outcome not in FINE]
 
 
 class Story:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flowmill.runner import wire
+from flowmill.shapes import FINE
 
 REPORT_BYTES = 32 * 1024 * 1024
 TEST_BYTES = 96 * 1024
 """What a report may hold besides, for each test: two trimmed texts, escaped."""
 PHASES = 60
 """Phases of one test; three, times its reruns."""
-FINE = frozenset({"passed", "skipped"})
 
 
 @dataclass
