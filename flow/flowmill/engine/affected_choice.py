@@ -41,11 +41,6 @@ class AffectedSpec:
     test_seconds: float = 10.0
     most: int = MOST_TESTS
 
-    @property
-    def file(self) -> Path:
-        """One of the files, by which the project is found."""
-        return self.saved[0]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -50,7 +50,6 @@ class Function:
     name: str
     kind: Kind
     is_async: bool
-    is_generator: bool
     is_stub: bool
     is_overload: bool
     inline: bool
@@ -107,7 +106,6 @@ def measure(file: SourceFile, definition: Definition) -> Function:
         name=node.name,
         kind=definition.kind,
         is_async=isinstance(node, ast.AsyncFunctionDef),
-        is_generator=_is_generator(node),
         is_stub=_is_stub(node),
         is_overload=any(last_name(decorator) == "overload" for decorator in node.decorator_list),
         inline=span.inline,
@@ -230,10 +228,6 @@ def _body_indent(file: SourceFile, node: Def, header_end: int, indent: str) -> s
     return leading(
         file.text[file.line_starts[first.lineno - 1] : file.offset(first.lineno, first.col_offset)]
     )
-
-
-def _is_generator(node: Def) -> bool:
-    return any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in own_nodes(node))
 
 
 def own_nodes(node: Def) -> Iterator[ast.AST]:
