@@ -100,7 +100,7 @@ async def _another(desk: Desk, judge: Judge) -> int:
 
 
 def _settle(desk: Desk, board: Board, first: Verdict, chosen: int, drafts: int) -> None:
-    board.best = next(verdict for verdict in board.verdicts if verdict.number == chosen)
+    board.prefer(next(verdict for verdict in board.verdicts if verdict.number == chosen))
     if chosen != first.number:
         desk.emitter.note(
             f"few tests tell: of {drafts} drafts that pass them, most give on further inputs what draft {chosen} gives"
