@@ -19,6 +19,12 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no target": ((), ("generate needs a function: flowmill generate FILE::QUALNAME",)),
     "no such function": (("calc.py::ad",), ("calc.py has no function ad; the nearest: add",)),
     "no such method": (("klass.py::Sum.off",), ("has no function Sum.off; the nearest: Sum.of",)),
+    "a test": (
+        ("test_calc.py::test_small",),
+        (
+            "test_calc.py is a test file, and flowmill never edits those: name a function of the code it tests",
+        ),
+    ),
     "a class": (("klass.py::Sum",), ("is a class: name one of its functions: Sum.of, Sum.all",)),
     "ambiguous": (("two.py::add",), ("defines add 2 times, on lines 2, 4: pick one as add@2",)),
     "syntax error elsewhere": (("broken.py::add",), ("broken.py:6: ",)),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flowmill.engine.locate import FRAME, IN_TRACEBACK, NAMED, is_own
+from flowmill.engine.locate import FRAME, IN_TRACEBACK, NAMED
 from flowmill.errors import TargetError
 from flowmill.project.function_map_lesson import plain
+from flowmill.project.own import OwnFiles
 from flowmill.project.references import Imports, read_refs
 from flowmill.project.source import Sources
 from flowmill.shapes import TestResult
@@ -63,6 +64,7 @@ def blame(clues: Clues, failures: Iterable[TestResult]) -> tuple[Blamed, ...]:
 class _Judge:
     def __init__(self, clues: Clues) -> None:
         self._clues = clues
+        self._own = OwnFiles(clues.root)
         self._files: dict[Path, SourceFile | None] = {}
         self._named: dict[str, frozenset[str]] = {}
 
@@ -103,11 +105,11 @@ class _Judge:
         besides: it may have failed before it began, as when its parameters are others now.
         """
         executed = self._clues.executed.get(test, frozenset())
-        found = {each for each in executed if is_own(self._clues.root, each[0])}
+        found = {each for each in executed if self._own.has(each[0])}
         called = {
             (file, function.qualname)
             for file in self._clues.saved
-            if is_own(self._clues.root, file)
+            if self._own.has(file)
             for function in self._functions(file)
             if function.name in named
         }
@@ -116,7 +118,7 @@ class _Judge:
     def _in_traceback(self, failure: TestResult) -> Iterator[Named]:
         for name, line in FRAME.findall(failure.details):
             path = self._clues.root / name
-            file = self._file(path) if is_own(self._clues.root, path) else None
+            file = self._file(path) if self._own.has(path) else None
             # A traceback may be of another state of the file than the one at hand.
             function = function_at(file, int(line)) if file and int(line) <= len(file.line_starts) else None
             if function is not None:

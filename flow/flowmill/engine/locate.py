@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowmill.errors import ProjectError, TargetError
+from flowmill.project.own import OwnFiles
 from flowmill.protocols import Runner
 from flowmill.shapes import FunctionName, Overlay, RunEnd, TestLimits, TestOrder, TestResult
 from flowmill.source.functions import find_functions, function_at
@@ -25,9 +26,6 @@ FRAME = re.compile(r"^(\S[^\n:]*\.py):(\d+): ", re.M)
 IN_TRACEBACK, NAMED = 2, 1
 EXECUTED = 4
 """What a function weighs that every failing test executes and no other test does."""
-SKIPPED = frozenset({"build", "dist", "node_modules", "site-packages", "venv", "env"})
-FILES = 400
-"""Source files that are looked through for the names in failing tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +86,13 @@ async def _run(runner: Runner, order: TestOrder) -> tuple[list[TestResult], RunE
 def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:
     """Functions of the project that the failures point at, no test functions among them."""
     files: dict[Path, SourceFile | None] = {}
-    weights = _by_execution(root, findings)
+    own = OwnFiles(root)
+    weights = _by_execution(own, findings)
     share = 1 / max(1, len(findings.failures))
     for failure in findings.failures:
-        for found in set(_in_traceback(root, failure, files)):
+        for found in set(_in_traceback(own, failure, files)):
             weights[found] = weights.get(found, 0.0) + IN_TRACEBACK * share
-        for found in set(_named(root, failure, files)):
+        for found in set(_named(own, failure, files)):
             weights[found] = weights.get(found, 0.0) + NAMED * share
     ranked = sorted(weights.items(), key=lambda item: (-item[1], str(item[0][0]), item[0][1]))
     return tuple(
@@ -101,7 +100,7 @@ def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:
     )
 
 
-def _by_execution(root: Path, findings: Findings) -> dict[tuple[Path, str], float]:
+def _by_execution(own: OwnFiles, findings: Findings) -> dict[tuple[Path, str], float]:
     """Ochiai: of a function, failing tests that execute it over the root of all failing times all that execute it."""
     failing = set(findings.ids)
     failed, ran = Counter[FunctionName](), Counter[FunctionName]()
@@ -109,9 +108,9 @@ def _by_execution(root: Path, findings: Findings) -> dict[tuple[Path, str], floa
         ran.update(functions)
         failed.update(functions if test in failing else ())
     return {
-        (root / file, name): EXECUTED * n / math.sqrt(len(failing) * ran[file, name])
+        (own.root / file, name): EXECUTED * n / math.sqrt(len(failing) * ran[file, name])
         for (file, name), n in failed.items()
-        if is_own(root, root / file)
+        if own.has(own.root / file)
     }
 
 
@@ -122,26 +121,26 @@ def _is_there(path: Path, qualname: str, files: dict[Path, SourceFile | None]) -
 
 
 def _in_traceback(
-    root: Path, failure: TestResult, files: dict[Path, SourceFile | None]
+    own: OwnFiles, failure: TestResult, files: dict[Path, SourceFile | None]
 ) -> Iterator[tuple[Path, str]]:
     """The functions of the traceback's frames, the innermost one counting as all others do."""
     for name, line in FRAME.findall(failure.details):
-        path = root / name
-        file = _read(path, files) if is_own(root, path) else None
+        path = own.root / name
+        file = _read(path, files) if own.has(path) else None
         function = function_at(file, int(line)) if file else None
         if function is not None:
             yield path, function.qualname
 
 
 def _named(
-    root: Path, failure: TestResult, files: dict[Path, SourceFile | None]
+    own: OwnFiles, failure: TestResult, files: dict[Path, SourceFile | None]
 ) -> Iterator[tuple[Path, str]]:
     """Functions whose name the failing test's own code calls."""
     test_file, *inner = failure.id.split("[", 1)[0].split("::")
-    source = _read(root / test_file, files)
+    source = _read(own.root / test_file, files)
     tests = [f for f in find_functions(source) if f.qualname == ".".join(inner)] if source else []
     called = {_called(node) for test in tests for node in ast.walk(test.node) if isinstance(node, ast.Call)}
-    for path in _sources(root) if called else ():
+    for path in own.listed if called else ():
         file = _read(path, files)
         for function in find_functions(file) if file else ():
             if function.name in called:
@@ -151,20 +150,6 @@ def _named(
 def _called(node: ast.Call) -> str:
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _sources(root: Path) -> list[Path]:
-    found = (path for path in sorted(root.rglob("*.py")) if is_own(root, path))
-    return [path for path, _ in zip(found, range(FILES), strict=False)]
-
-
-def is_own(root: Path, path: Path) -> bool:
-    """A source file of the project itself: no test, nothing installed, nothing outside."""
-    try:
-        inner = path.resolve().relative_to(root.resolve())
-    except ValueError:
-        return False
-    return not is_test_file(inner) and not any(p in SKIPPED or p.startswith(".") for p in inner.parts)
 
 
 def _read(path: Path, files: dict[Path, SourceFile | None]) -> SourceFile | None:
@@ -179,7 +164,7 @@ def _read(path: Path, files: dict[Path, SourceFile | None]) -> SourceFile | None
 
 
 def is_test_file(path: Path) -> bool:
-    """By pytest's usual names; `conftest.py` too. `path` is relative to the project."""
+    """By pytest's usual names, where no project is known; `conftest.py` too. `path` is relative to the project."""
     return (
         path.name == "conftest.py"
         or path.name.startswith("test_")

@@ -18,8 +18,10 @@ from flowmill.engine.request import Result, RunRequest, Tools
 from flowmill.engine.search import Search
 from flowmill.engine.tasking import make_task
 from flowmill.engine.verdict import Suite, Verdict, baseline_passes, counted, counts, passed, score
-from flowmill.errors import FlowmillError
+from flowmill.errors import FlowmillError, TargetError
 from flowmill.events import Evidence, Record, RunFinished, RunStarted
+from flowmill.project.own import belongs_to_tests
+from flowmill.project.pytest_config import read_config
 from flowmill.protocols import Model
 from flowmill.shapes import Status
 from flowmill.source.functions import find
@@ -35,7 +37,7 @@ class Run:
     def __init__(
         self, request: RunRequest, tools: Tools, run_id: str = "", mapping: MapBuilder | None = None
     ) -> None:
-        """Raises `TargetError` if the function is not there: nothing has begun then."""
+        """Raises `TargetError` if the function is not there, or is part of the tests: nothing has begun then."""
         self.id = run_id
         self.request = request
         self.file = _read(request)
@@ -224,7 +226,12 @@ class Run:
 
 def _read(request: RunRequest) -> SourceFile:
     buffer = request.buffers.get(request.file)
-    return SourceFile.read(request.file) if buffer is None else SourceFile.from_bytes(request.file, buffer)
+    file = SourceFile.read(request.file) if buffer is None else SourceFile.from_bytes(request.file, buffer)
+    if belongs_to_tests(read_config(request.project.root), file.path, file.data):
+        raise TargetError(
+            f"{file.path} is a test file, and flowmill never edits those: name a function of the code it tests"
+        )
+    return file
 
 
 def _nothing_fails(start: Verdict, suite: Suite) -> bool:

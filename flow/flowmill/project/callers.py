@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from flowmill.project.modules import module_name
@@ -38,7 +39,7 @@ def callers_in_package(
     spelled = re.compile(
         rb"\b(?:%s)\b" % b"|".join(re.escape(word.encode()) for word in sorted(wanted.spelled))
     )
-    for path in _modules(_package(root, file, wanted.module)):
+    for path in islice(python_files(_package(root, file, wanted.module)), FILES):
         if path == file or config.is_test_file(path):
             continue
         source = sources.read(path)
@@ -92,18 +93,22 @@ def _package(root: Path, file: Path, module: str) -> Path:
     return file.parents[max(depth - 1, 0)] if depth else root
 
 
-def _modules(folder: Path) -> Iterator[Path]:
-    pending, seen = [folder], 0
+def python_files(folder: Path) -> Iterator[Path]:
+    """The `.py` files below a folder, the upper ones first; nothing that is hidden, installed or built."""
+    pending, seen = [folder], {folder.resolve()}
     while pending:
         for path in _listed(pending.pop(0)):
             if path.is_dir():
-                if not path.name.startswith(".") and path.name not in SKIPPED and not is_environment(path):
+                real = path.resolve() if path.is_symlink() else path
+                if not _is_skipped(path) and real not in seen:
+                    seen.add(real)
                     pending.append(path)
             elif path.suffix == ".py":
-                seen += 1
-                if seen > FILES:
-                    return
                 yield path
+
+
+def _is_skipped(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in SKIPPED or is_environment(folder)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from flowmill.project.pyproject import as_list, read_toml, subtable
 
 PYTEST_TOML = ("pytest.toml", ".pytest.toml")
 PYTEST_INI = ("pytest.ini", ".pytest.ini")
+UNUSUAL = ("test.py", "tests.py", "test*.py", "*tests.py", "*_test*.py", "test/*.py", "tests/*.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,21 @@ def uncollected_files(config: PytestConfig) -> list[Path]:
 
     For projects in which pytest finds nothing by itself: files named to it run all the same.
     """
-    unusual = ("test.py", "tests.py", "test*.py", "*tests.py", "*_test*.py", "test/*.py", "tests/*.py")
-    return collectable_files(replace(config, python_files=unusual, testpaths=()))
+    return collectable_files(_unusual(config))
+
+
+def is_unusual(config: PytestConfig, path: Path) -> bool:
+    """Whether the file is called as one of those is."""
+    return _unusual(config).is_test_file(path)
+
+
+def _unusual(config: PytestConfig) -> PytestConfig:
+    return replace(config, python_files=UNUSUAL, testpaths=())
+
+
+def named_files(config: PytestConfig) -> list[Path]:
+    """The files that `testpaths` names one by one: pytest collects them whatever they are called."""
+    return [start for start in _starts(config) if start.is_file()]
 
 
 def is_environment(folder: Path) -> bool:
