@@ -333,3 +333,12 @@ def test_indentation_is_kept_as_it_is_written() -> None:
 
     f, g = find(file, "C.f"), find(file, "C.g")
     assert (f.indent, f.body_indent, g.body_indent) == ("\t", "\t\t ", "\t\t")
+
+
+def test_a_function_below_a_thousand_branches_is_found(tmp_path: Path) -> None:
+    """Each branch is deeper in the syntax tree than the one before."""
+    branches = "".join(f"    elif n == {i}:\n        pass\n" for i in range(1, 1200))
+    source = f"def f(n):\n    if n == 0:\n        pass\n{branches}    else:\n        def inner(): ...\n\n\ndef g(): ...\n"
+    file = SourceFile.from_bytes(tmp_path / "m.py", source.encode())
+    assert [function.qualname for function in find_functions(file)] == ["f", "f.inner", "g"]
+    assert find(file, "f.inner").is_stub

@@ -30,6 +30,7 @@ from flowmill.shapes import (
     TestResult,
 )
 from flowmill.source.diff import function_diff
+from flowmill.source.flat import flat
 from flowmill.source.functions import Function, find_functions
 from flowmill.source.splice import SpliceError, draft_of, splice_noted
 from flowmill.source.text import SourceFile
@@ -346,8 +347,8 @@ def _same(site: Site, after: SourceFile) -> Function:
 
 def _form(file: SourceFile, function: Function) -> str:
     """What a draft means: the function's tree without positions and docstring, and the module's imports."""
-    node = copy.deepcopy(function.node)
+    node = copy.copy(function.node)
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:] or [ast.Pass()]
     imports = (n for n in file.tree.body if isinstance(n, (ast.Import, ast.ImportFrom)))
-    return "".join(ast.dump(n) for n in (node, *imports))
+    return flat(node, *imports)

@@ -106,18 +106,16 @@ def _not_found(file: SourceFile, name: str, definitions: list[Definition]) -> st
 
 
 def _definitions(tree: ast.Module) -> Iterator[Definition]:
-    yield from _within(tree, (), ())
-
-
-def _within(node: ast.AST, names: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[Definition]:
-    for child in statements_in(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield _definition(child, names, classes)
-            yield from _within(child, (*names, child.name), ())
-        elif isinstance(child, ast.ClassDef):
-            yield from _within(child, (*names, child.name), (*classes, child.name))
-        else:
-            yield from _within(child, names, classes)
+    """In the order of the file. No recursion: an `elif` is as deep in the tree as there are others before it."""
+    pending: list[tuple[ast.AST, tuple[str, ...], tuple[str, ...]]] = [(tree, (), ())]
+    while pending:
+        node, names, classes = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield _definition(node, names, classes)
+            names, classes = (*names, node.name), ()
+        elif isinstance(node, ast.ClassDef):
+            names, classes = (*names, node.name), (*classes, node.name)
+        pending += [(child, names, classes) for child in reversed([*statements_in(node)])]
 
 
 def _definition(node: Def, names: tuple[str, ...], classes: tuple[str, ...]) -> Definition:

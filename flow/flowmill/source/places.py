@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from flowmill.source.flat import flat
 from flowmill.source.text import SourceFile
 
 
@@ -27,7 +28,7 @@ def definitions_by_name(body: Iterable[ast.stmt]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for node in body:
         for name in _bound_names(node):
-            found.setdefault(name, []).append(ast.dump(node))
+            found.setdefault(name, []).append(flat(node))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from flowmill.shapes import Draft
+from flowmill.source.flat import flat
 from flowmill.source.function import Function
 from flowmill.source.imports import plan_imports
 from flowmill.source.layout import (
@@ -167,7 +168,7 @@ def _means(block: str, wanted: list[ast.stmt], indentation: str) -> bool:
     assert isinstance(outer, ast.If)
     if outer.body[0].col_offset != len(indentation):
         return False
-    return [ast.dump(node) for node in outer.body] == [ast.dump(node) for node in wanted]
+    return flat(*outer.body) == flat(*wanted)
 
 
 # ------------------------------------------------------------------ helpers and methods
