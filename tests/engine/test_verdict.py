@@ -68,6 +68,16 @@ def test_verified(before: str, after: str, stub: bool, verified: bool) -> None:
     assert is_verified(verdict(1, after), suite(before, stub=stub)) is verified
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "verified"),
+    [("ffp", "ppp", True), ("ffp", "ppf", False), ("fff", "ppf", True), ("ffp", "pp.", False)],
+)
+def test_a_doctest_that_passed_must_still_pass(before: str, after: str, verified: bool) -> None:
+    """It is no reason to call a draft verified, and one not to."""
+    plain = suite(before, counting=IDS[:2])
+    assert is_verified(verdict(1, after), replace(plain, doctests=frozenset(IDS[2:]))) is verified
+
+
 def test_an_incomplete_or_refused_run_is_never_verified() -> None:
     assert not is_verified(verdict(1, "ppp", complete=False), suite("fff", stub=True))
     assert not is_verified(verdict(1, "ppp", refused="it names pytest"), suite("fff", stub=True))

@@ -106,11 +106,16 @@ def is_green(verdict: Verdict, suite: Suite) -> bool:
 
 
 def is_verified(verdict: Verdict, suite: Suite) -> bool:
-    """Green, by tests of which at least one failed before (or the body was a stub)."""
-    if not is_green(verdict, suite):
+    """Green, by tests of which at least one failed before (or the body was a stub), and no doctest fails anew."""
+    if not is_green(verdict, suite) or _breaks_doctest(verdict, suite):
         return False
     some_pass = any(verdict.results[i].outcome == "passed" for i in counted(verdict, suite))
     return some_pass and (suite.was_stub or suite.open_ended or bool(suite.failing_before()))
+
+
+def _breaks_doctest(verdict: Verdict, suite: Suite) -> bool:
+    kept = [i for i in suite.doctests if _fine(suite.baseline.get(i), suite.baseline.get(i))]
+    return passed(verdict, suite, kept) < len(kept)
 
 
 def score(verdict: Verdict, suite: Suite) -> tuple[int, int, int, int]:
