@@ -22,7 +22,7 @@ from flowmill.model.absent import NoModel
 from flowmill.model.embedded import catalogue
 from flowmill.model.profiles import profile_for
 from flowmill.model.recorded import Answered, RecordingModel
-from flowmill.model.redact import masker, url_secrets
+from flowmill.model.redact import Masker, url_secrets
 from flowmill.paths import cache_dir
 from flowmill.project.function_map import FunctionMap
 from flowmill.project.interpreter import find_python
@@ -58,9 +58,9 @@ class Workplace:
         return profile_for(name) if name and self.endpoint.base_url else None
 
     @property
-    def mask(self) -> Callable[[str], str]:
+    def mask(self) -> Masker:
         """Takes the key and the address's password out of a text."""
-        return masker((self.endpoint.api_key or "", *url_secrets(self.endpoint.base_url or "")))
+        return Masker((self.endpoint.api_key or "", *url_secrets(self.endpoint.base_url or "")))
 
 
 def embedded_weights(endpoint: Endpoint) -> catalogue.Weights:
@@ -142,7 +142,12 @@ def open_run(
     runner = WarmRunner(place.project, cache_dir(), open_guard(place))
     shared = TakingTurns(runner, turns) if turns else runner
     tools = Tools(
-        shared, connect, place.endpoint.redact, machine_cores(), shares_cores=place.endpoint.base_url is None
+        shared,
+        connect,
+        place.endpoint.redact,
+        machine_cores(),
+        shares_cores=place.endpoint.base_url is None,
+        mask=place.mask,
     )
     known = FunctionMap.open(cache_dir(), place.project.root)
     builder = ColdRunner(place.project, cache_dir(), open_guard(place))

@@ -15,6 +15,7 @@ from flowmill.engine.request import RunRequest, Tools
 from flowmill.engine.run import Run
 from flowmill.errors import ModelError, ProjectError
 from flowmill.events import (
+    DraftDelta,
     DraftScored,
     Event,
     Note,
@@ -24,6 +25,7 @@ from flowmill.events import (
     TestReported,
     TestsSelected,
 )
+from flowmill.model.redact import Masker
 from flowmill.model.scripted import Answer, ScriptedModel
 from flowmill.protocols import Model
 from flowmill.runner.scripted import ScriptedRunner
@@ -48,6 +50,7 @@ TESTS = "from m import twice\n" + "".join(
     f"\ndef {i.split('::')[1]}():\n    assert twice({n}) == {want}\n" for i, (n, want) in CASES.items()
 )
 STUB = 'def twice(n):\n    """Twice the number."""\n    raise NotImplementedError\n'
+KEY = "sk-proj-0123456789abcdefghijklmnop"
 WRONG = STUB.replace("raise NotImplementedError", "return n + 2")
 
 
@@ -98,9 +101,9 @@ class Stand:
         request = RunRequest(
             mode, self.file, "twice", project, strategy, budget or Budget(30, 6, 50_000, 5), force=force
         )
-        return Run(request, Tools(self.runner, self._connect), "r1")
+        return Run(request, Tools(self.runner, self.connect), "r1")
 
-    async def _connect(self) -> Model:
+    async def connect(self) -> Model:
         return self.model
 
     async def follow(self, run: Run) -> RunFinished:
@@ -133,6 +136,18 @@ async def test_a_stub_is_written_and_the_events_come_in_order(tmp_path: Path) ->
     assert run.result.data == STUB.replace("raise NotImplementedError", "return n * 2").encode()
     assert stand.runner.closed
     assert stand.file.read_text() == STUB
+
+
+def chain(last: str) -> str:
+    """A function of two hundred branches, each of them deeper in the syntax tree than the one before."""
+    branches = "".join(f"    elif n == -{i}:\n        return {i}\n" for i in range(2, 200))
+    return f"def twice(n):\n    if n == -1:\n        return 1\n{branches}    return {last}\n"
+
+
+async def test_a_chain_of_many_branches_is_read_and_written(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, chain("n + 2"), [f"```python\n{chain('n * 2')}```"])
+    last = await stand.follow(stand.run("repair"))
+    assert last.status == "verified", stand.notes
 
 
 async def test_scores_name_the_best_so_far(tmp_path: Path) -> None:
@@ -356,3 +371,25 @@ async def test_without_tests_the_drafts_agree_and_stay_unverified(tmp_path: Path
 def made_results(order: TestOrder, path: Path) -> list[TestResult]:
     fine = {r.id for r in evaluate(order, path) if r.outcome == "passed"} >= {"test_m.py::test_three"}
     return [TestResult("flowmill::made::test_1", "passed" if fine else "failed", 0.01)]
+
+
+async def test_a_key_that_the_model_or_a_test_says_is_in_no_event(tmp_path: Path) -> None:
+    """Spread over two deltas, too; what merely looks like a key stays as the test says it."""
+    stars = "assert '************1234' == '********1234'"
+    reply = answer("n * 2").replace("return", f"key = 'a{KEY}z'\n    return")
+    middle = reply.index(KEY) + 7
+    stand = Stand(tmp_path, STUB, [Answer((reply[:middle], reply[middle:]))])
+    stand.runner = ScriptedRunner(
+        lambda order: [
+            replace(result, id=f"{result.id}[{KEY}]", message=stars, details=KEY)
+            for result in evaluate(order, stand.file)
+        ]
+    )
+    run = stand.run(budget=Budget(30, 1, 50_000, 5))
+    run = Run(run.request, Tools(stand.runner, stand.connect, mask=Masker([KEY])), "r1")
+    last = await stand.follow(run)
+    assert KEY not in repr(stand.events)
+    assert "key = 'a***z'" in last.diff
+    streamed = "".join(event.text for event in stand.events if isinstance(event, DraftDelta))
+    assert streamed == reply.replace(KEY, "***")
+    assert stars in {event.message for event in stand.events if isinstance(event, TestReported)}

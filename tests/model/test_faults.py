@@ -13,7 +13,7 @@ from doubles.openai_server import FakeOpenAI, Reply, error
 from flowmill.errors import ModelError
 from flowmill.model.client import OpenAIModel
 from flowmill.model.faults import Place, is_foreign, of_exception, of_status
-from flowmill.model.redact import masker, redactor, shown
+from flowmill.model.redact import MaskedStream, Masker, redactor, shown
 from flowmill.model.retry import Limits, Pace
 from flowmill.shapes import Message, ModelProfile, Prompt
 
@@ -168,13 +168,28 @@ def test_redaction(text: str, masked: str) -> None:
 
 def test_a_short_placeholder_is_masked_as_a_word_only() -> None:
     assert redactor(["none", ""])("none of nonempty") == "*** of nonempty"
-    assert masker(["none"])("none of nonempty") == "*** of nonempty"
+    assert Masker(["none"])("none of nonempty") == "*** of nonempty"
 
 
 def test_a_letter_is_no_key_and_code_stays_what_it_is() -> None:
     code = "x = max(x, 1)  # -> text"
-    assert redactor(["x"])(code) == masker(["x", ""])(code) == code
-    assert masker([KEY, "pass*word"])(f"a = {KEY!r}; b = 'pass*word'") == "a = '***'; b = '***'"
+    assert redactor(["x"])(code) == Masker(["x", ""])(code) == code
+    assert Masker([KEY, "pass*word"])(f"a = {KEY!r}; b = 'pass*word'") == "a = '***'; b = '***'"
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_a_key_is_masked_also_where_it_comes_in_pieces(size: int) -> None:
+    mask = Masker([KEY, "none", "abcabcab"])
+    text = f"a = {KEY}; b = {KEY[:-1]}; none of nonempty or anone; abcabcabcabcab; {KEY}{KEY} sk-"
+    stream = MaskedStream(mask)
+    pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join(pieces) + stream.rest() == mask(text)
+    assert pieces[-1].find("sk-") == -1 or size == 1
+
+
+def test_what_cannot_begin_a_key_is_not_held_back() -> None:
+    stream = MaskedStream(Masker([KEY]))
+    assert [stream.feed(piece) for piece in ("return 1", KEY[:5], "x")] == ["return 1", "", f"{KEY[:5]}x"]
 
 
 def test_shown_endpoint() -> None:

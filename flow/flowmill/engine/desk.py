@@ -78,8 +78,11 @@ class Desk:
         pieces: list[str] = [prompt.prefill]
         if draft and prompt.prefill:
             self.emitter.emit(DraftDelta(number, prompt.prefill))
-        with self._meter.model_busy():
-            finish = await self._collect(prompt, pieces, number)
+        try:
+            with self._meter.model_busy():
+                finish = await self._collect(prompt, pieces, number)
+        finally:
+            self.emitter.end_of_stream(number)
         return Reply("".join(pieces), finish, number)
 
     async def _collect(self, prompt: Prompt, pieces: list[str], number: int) -> FinishReason:
@@ -92,6 +95,7 @@ class Desk:
                         usage = piece.usage
                         return piece.finish
                     if isinstance(piece, Restarted):
+                        self.emitter.end_of_stream(number)
                         self.emitter.note(f"the answer begins anew: {piece.reason}")
                         del pieces[1:]
                         continue

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowmill.model.redact import Masker
 from flowmill.protocols import Model, Runner
 from flowmill.shapes import Budget, Draft, Mode, Project, StrategyName, Target
 
@@ -46,6 +47,8 @@ class Tools:
     """How many drafts may be judged at once."""
     shares_cores: bool = False
     """Whether the model surely computes on the cores that the tests run on, as the embedded one does."""
+    mask: Masker = field(default_factory=Masker)
+    """Takes the keys, and nothing else, out of code and of what tests say; `redact` is for what servers say."""
 
 
 @dataclass(frozen=True, slots=True)

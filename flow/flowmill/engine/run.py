@@ -47,7 +47,7 @@ class Run:
         self._tools = tools
         self._mapping = mapping
         self.meter = Meter(request.budget)
-        self._emitter = Emitter(tools.redact)
+        self._emitter = Emitter(tools.redact, tools.mask)
         self._task: asyncio.Task[None] | None = None
         self._model: asyncio.Task[Model] | None = None
         self._board: Board | None = None
