@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -149,13 +150,16 @@ def open_run(
         shares_cores=place.endpoint.base_url is None,
         mask=place.mask,
     )
-    known = FunctionMap.open(cache_dir(), place.project.root)
     builder = ColdRunner(place.project, cache_dir(), open_guard(place))
-    mapping = MapBuilder(
-        place.project.root, known, builder, lambda: _is_remote(place.endpoint), overlay=request.buffers
-    )
-    run = Run(request, tools, mapping=mapping)
-    run.id = journal.begin(_beginning(place, request, run.file.data), run_id)
+    with ExitStack() as unless_begun:
+        known = FunctionMap.open(cache_dir(), place.project.root)
+        unless_begun.callback(known.close)
+        mapping = MapBuilder(
+            place.project.root, known, builder, lambda: _is_remote(place.endpoint), overlay=request.buffers
+        )
+        run = Run(request, tools, mapping=mapping)
+        run.id = journal.begin(_beginning(place, request, run.file.data), run_id)
+        unless_begun.pop_all()
     return run
 
 

@@ -393,3 +393,21 @@ async def test_a_key_that_the_model_or_a_test_says_is_in_no_event(tmp_path: Path
     streamed = "".join(event.text for event in stand.events if isinstance(event, DraftDelta))
     assert streamed == reply.replace(KEY, "***")
     assert stars in {event.message for event in stand.events if isinstance(event, TestReported)}
+
+
+class Sticky(ScriptedModel):
+    """A model that cannot be let go of."""
+
+    async def aclose(self) -> None:
+        raise OSError("the server is stuck")
+
+
+async def test_what_cannot_be_let_go_of_does_not_take_the_result(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [])
+    stand.model = Sticky([answer("n * 2")], ModelProfile("scripted"))
+    run = stand.run()
+    last = await stand.follow(run)
+    assert last.status == "verified"
+    assert run.result is not None
+    assert "the run did not end cleanly: OSError: the server is stuck" in stand.notes
+    assert stand.runner.closed

@@ -239,3 +239,16 @@ def test_hashes_tell_what_changed_meanwhile(tmp_path: Path) -> None:
     assert hashes_of(tmp_path, ["a.py", "b.py"], since=written) == {"a.py": first, "b.py": ""}
     assert hashes_of(tmp_path, ["a.py"], since=written - 1) == {"a.py": CHANGING}
     assert hashes_of(tmp_path, ["a.py"], {file: b"one"}, since=written - 1) == {"a.py": first}
+
+
+def test_files_whose_names_no_database_takes_are_left_out(place: Place) -> None:
+    """A byte that is no UTF-8 stands in the path of a file as a lone surrogate."""
+    odd = os.fsdecode(b"test_\xff.py")
+    (place.root / odd).write_text("# odd\n")
+    executed = {f"{odd}::test_x": frozenset({("lib.py", "f")}), "test_a.py::test_y": frozenset({(odd, "g")})}
+    told = results({f"{odd}::test_x": "f", "test_a.py::test_y": "f"})
+    place.map.learn(Census(executed), told, place.now())
+    place.map.learn_file(odd, Census(executed), told, place.now(), complete=True)
+    assert place.map.tests_for(place.root / odd, "g") == ()
+    assert (place.map.stale(place.now()).due, place.map.problem) == (frozenset(), "")
+    assert place.map.seconds().keys() == {"test_a.py::test_y"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flowmill.errors import FlowmillError
 from flowmill.project.function_map import FunctionMap
-from flowmill.project.function_map_lesson import plain
+from flowmill.project.function_map_lesson import is_storable, plain
 from flowmill.project.hashes import hashes_of
 from flowmill.project.pytest_config import collectable_files, read_config
 from flowmill.protocols import Runner
@@ -102,7 +102,8 @@ class MapBuilder:
     def _waiting(self) -> list[str]:
         """The files to run: those not tried in their present state, small ones first, then those that are due."""
         paths = collectable_files(read_config(self._root))
-        files = [path.relative_to(self._root).as_posix() for path in paths if path.is_relative_to(self._root)]
+        inside = (path for path in paths if path.is_relative_to(self._root) and is_storable(str(path)))
+        files = [path.relative_to(self._root).as_posix() for path in inside]
         now = hashes_of(self._root, (*files, *self.known.all_files()), self._overlay)
         stale = self.known.stale(now)
         tried = self.known.tried_files()

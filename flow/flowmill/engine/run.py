@@ -110,17 +110,13 @@ class Run:
             return await self._tools.connect()
 
     async def _leave(self, connecting: asyncio.Task[Model]) -> None:
-        """Let go of the model and the tests, whatever state they are in."""
-        try:
-            if not connecting.done():
-                connecting.cancel()
-                await asyncio.wait([connecting])
-            if not connecting.cancelled() and connecting.exception() is None:
-                await connecting.result().aclose()
-            if self._mapping is not None:
-                await self._mapping.aclose()
-        finally:
-            await self._tools.runner.aclose()
+        """Let go of the model and the tests, whatever state they are in; the result stands all the same."""
+        mapping = [self._mapping.aclose] if self._mapping is not None else []
+        for close in (lambda: _disconnect(connecting), *mapping, self._tools.runner.aclose):
+            try:
+                await close()
+            except Exception as error:  # of whatever kind: each of the others is to be let go of too
+                self._emitter.note(f"the run did not end cleanly: {type(error).__name__}: {error}", "warning")
 
     async def _stages(self, connecting: asyncio.Task[Model]) -> Status:
         request, emitter = self.request, self._emitter
@@ -222,6 +218,14 @@ class Run:
                 meter.seconds(),
             )
         )
+
+
+async def _disconnect(connecting: asyncio.Task[Model]) -> None:
+    if not connecting.done():
+        connecting.cancel()
+        await asyncio.wait([connecting])
+    if not connecting.cancelled() and connecting.exception() is None:
+        await connecting.result().aclose()
 
 
 def _read(request: RunRequest) -> SourceFile:

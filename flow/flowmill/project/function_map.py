@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowmill.project.function_map_lesson import Lesson, bound, merged
+from flowmill.project.function_map_lesson import Lesson, bound, is_storable, merged
 from flowmill.project.function_map_store import open_store, path_of, transaction
 from flowmill.project.hashes import Hashes
 from flowmill.shapes import Census, TestResult
@@ -30,7 +30,8 @@ class FunctionMap:
     Parametrised tests are known by their plain name; doctests are left out. What runs only
     at import, in shared fixtures or in threads of their own says nothing of single tests, so
     no test is known for it. Nothing here raises for what the disk does: the map then
-    forgets, and `problem` says why. It may be used from any thread.
+    forgets, and `problem` says why. Files whose names no database takes are not in it. It may
+    be used from any thread.
     """
 
     def __init__(self, db: sqlite3.Connection, root: Path, problem: str = "") -> None:
@@ -53,7 +54,7 @@ class FunctionMap:
     def tests_for(self, file: Path, qualname: str) -> tuple[str, ...]:
         """Tests that executed the function: those that execute the fewest functions first, then the quickest."""
         wanted = (self._relative(file), qualname.replace(".<locals>", "").partition("@")[0])
-        return tuple(str(row[0]) for row in self._ask(_TESTS_FOR, wanted))
+        return tuple(str(row[0]) for row in self._ask(_TESTS_FOR, wanted)) if is_storable(wanted[0]) else ()
 
     def seconds(self) -> dict[str, float]:
         """How long each test took."""
@@ -120,11 +121,12 @@ class FunctionMap:
         complete: bool,
     ) -> None:
         tests = {} if census is None else merged(self._root, census.tests, results)
+        hashes = _storable(hashes)
         try:
             with self._lock, transaction(self._db):
                 lesson = Lesson(self._db, hashes)
                 lesson.take(tests)
-                if file:
+                if file and is_storable(file):
                     lesson.close_file(file, set(tests), complete=complete)
                 bound(self._db)
         except sqlite3.Error as error:
@@ -140,7 +142,7 @@ class FunctionMap:
                 dropped = self._names("SELECT name FROM tests WHERE run = ? AND file = ?", changed)
                 due = self._names(_DUE, changed) - dropped
                 self._db.executemany("DELETE FROM tests WHERE name = ?", [(name,) for name in dropped])
-                given = [(file, content) for file, content in hashes.items()]
+                given = [(file, content) for file, content in _storable(hashes).items()]
                 self._db.executemany("DELETE FROM runs_of_files WHERE file = ? AND hash <> ?", given)
         except sqlite3.Error as error:
             self.problem = str(error)
@@ -149,6 +151,10 @@ class FunctionMap:
 
     def _names(self, query: str, values: Iterable[tuple[int, str]]) -> frozenset[str]:
         return frozenset(row[0] for pair in values for row in self._db.execute(query, pair))
+
+
+def _storable(hashes: Hashes) -> Hashes:
+    return {file: content for file, content in hashes.items() if is_storable(file)}
 
 
 _TESTS_FOR = """

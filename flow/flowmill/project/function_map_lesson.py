@@ -44,6 +44,15 @@ def plain(root: Path, test: str) -> str:
     return ""
 
 
+def is_storable(name: str) -> bool:
+    """Whether a database takes the name: not of a path with bytes that no encoding explains."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def merged(
     root: Path, told: Mapping[str, frozenset[FunctionName]], results: Mapping[str, TestResult]
 ) -> dict[str, Seen]:
@@ -51,9 +60,9 @@ def merged(
     tests: dict[str, Seen] = {}
     for test, ran in told.items():
         name, result = plain(root, test), results.get(test)
-        if name and result is not None:
+        if name and result is not None and is_storable(name):
             known = tests.setdefault(name, Seen())
-            known.ran |= ran
+            known.ran |= {(file, qualname) for file, qualname in ran if is_storable(file)}
             known.seconds = max(known.seconds, result.seconds)
             known.fine = known.fine and result.outcome in FINE
     return tests
