@@ -243,3 +243,11 @@ def test_a_bad_address_in_the_environment_sends_the_code_nowhere_else() -> None:
     settings, warnings = load_settings({}, environ, None)
     assert find_endpoint(settings, environ).base_url is None
     assert "$FLOWMILL_BASE_URL is no address" in warnings[0]
+
+
+def test_a_bad_address_that_does_not_count_is_not_worth_a_word() -> None:
+    environ = {"FLOWMILL_BASE_URL": LOCAL, "OPENAI_BASE_URL": "http://[bad"}
+    assert load_settings({}, environ, None)[1] == ()
+    environ["FLOWMILL_BASE_URL"] = "nonsense"
+    settings, warnings = load_settings({"base_url": OTHER}, environ, None)
+    assert (settings.base_url, warnings) == (OTHER, ())

@@ -120,10 +120,10 @@ def is_local(base_url: str) -> bool:
 
 def _origin(url: str) -> tuple[str, str, int] | None:
     """Scheme, host and port: the same host over plain http is not the same place for a key."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
+    except ValueError:  # a bracket or a port that is none
         return None
     return (parts.scheme, parts.hostname, port) if parts.hostname else None
 

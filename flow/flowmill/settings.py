@@ -82,7 +82,8 @@ def load_settings(
 
     take(_from_flags(flags))
     take(_checked(editor or {}, "the editor's settings", warnings.append, lambda option: option.camel))
-    take(_from_environment(environ, warnings.append))
+    # What a stronger source has settled needs no warning about a weaker one.
+    take(_from_environment(environ, warnings.append, frozenset(values)))
     if project_root is not None:
         take(_from_project(project_root, trusted, warnings.append))
     chosen: dict[str, Any] = values  # each was read by its own option
@@ -112,11 +113,13 @@ def _from_flags(flags: Mapping[str, object]) -> Iterable[tuple[str, object, str]
 
 
 def _from_environment(
-    environ: Mapping[str, str], warn: Callable[[str], None]
+    environ: Mapping[str, str], warn: Callable[[str], None], settled: frozenset[str]
 ) -> Iterable[tuple[str, object, str]]:
+    found = set(settled)
     for name, variable in ENVIRONMENT:
-        if not environ.get(variable, "").strip():
+        if name in found or not environ.get(variable, "").strip():
             continue
+        found.add(name)
         try:
             yield name, BY_NAME[name].read(environ[variable]), f"${variable}"
         except BadValue as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from flowmill.cli import model as model_command
 from flowmill.cli import run as run_command
+from flowmill.cli.parsing import Parser
 from flowmill.errors import FlowmillError
 from flowmill.model.embedded import catalogue, weights
 from flowmill.paths import cache_dir
@@ -33,7 +33,7 @@ SECONDS = "150"
 
 def main(argv: Sequence[str]) -> int:
     """Both runs verified: 0."""
-    parser = argparse.ArgumentParser(prog="flowmill demo", description=__doc__)
+    parser = Parser(prog="flowmill demo", description=__doc__)
     parser.parse_args(argv)
     _say(
         f"flowmill on a real package: {PACKAGE} {VERSION} from PyPI, with its own tests, on this machine's CPU."

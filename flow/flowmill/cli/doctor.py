@@ -25,6 +25,7 @@ from flowmill.cli.doctor_checks import (
 )
 from flowmill.cli.doctor_model import check_model
 from flowmill.cli.doctor_sandbox import check_sandbox
+from flowmill.cli.parsing import Parser
 from flowmill.endpoint import find_endpoint
 from flowmill.errors import UsageError
 from flowmill.model.embedded.weights import catalogue
@@ -120,7 +121,7 @@ def _trust(root: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="flowmill doctor", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="flowmill doctor", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--trust",
         action="store_true",

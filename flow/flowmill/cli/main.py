@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from flowmill import __version__
-from flowmill.errors import FlowmillError
+from flowmill.errors import FlowmillError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("flowmill.cli.run", "write the body of a function until its tests pass"),
@@ -40,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the result is the process's exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        _check_place(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
     except FlowmillError as error:
         _complain(error)
         return error.exit_code
@@ -48,9 +54,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("flowmill: cancelled; nothing was written\n")
         return 130
     except BrokenPipeError:
-        # The reader has gone; what Python flushes at exit must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"flowmill: {error.filename or 'standard output'}: {error.strerror}\n")
+        _discard_output()
+        return 1
+
+
+def _check_place(arguments: list[str]) -> None:
+    """Raise `UsageError` where no command but the server, which is not started by a user, can do anything."""
+    if arguments[:1] == ["server"]:
+        return
+    # A stream that was closed is None, and the next file that is opened would get its number.
+    streams: tuple[TextIO | None, ...] = (sys.stdout, sys.stderr)
+    if None in streams:
+        if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stderr = io.StringIO()
+        raise UsageError("standard output is closed: send it to a file, or to /dev/null")
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the current folder is gone: change to one that is there") from None
+
+
+def _discard_output() -> None:
+    """Nobody takes it; what Python flushes at exit must not complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:

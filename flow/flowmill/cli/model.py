@@ -21,6 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from flowmill.cli.parsing import Parser
 from flowmill.errors import ModelError
 from flowmill.model.embedded.launch import EmbeddedServer, LaunchOptions, connect
 from flowmill.model.embedded.weights import Weights, catalogue, default_model, find, installed, path_of, pull
@@ -43,9 +44,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="flowmill model", description="The embedded models of this machine."
-    )
+    parser = Parser(prog="flowmill model", description="The embedded models of this machine.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | pull | serve")
     actions.add_parser("list", help="what there is, what is downloaded, what suits this machine")
     name_help = "the model, by name or alias; without it, the one that suits this machine"

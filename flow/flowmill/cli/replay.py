@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from flowmill.cli.parsing import Parser
 from flowmill.cli.run import code_of, follow
 from flowmill.errors import UsageError
 from flowmill.events import Json
@@ -23,7 +24,7 @@ from flowmill.wiring import open_run, open_workplace, request_for
 
 def main(argv: Sequence[str]) -> int:
     """The exit code is that of the run; nothing is ever written."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="flowmill runs replay", description="Run it again with the recorded answers; nothing is written."
     )
     parser.add_argument("run", metavar="RUN|FILE", help="a run's id, `last`, or a file made by `runs export`")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 from flowmill.apply import apply
+from flowmill.cli.parsing import Parser
 from flowmill.cli.view import View, choose_view
 from flowmill.engine.request import Result, RunRequest
 from flowmill.engine.run import Run
@@ -53,11 +54,15 @@ def tell_warnings(place: Workplace) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """How a run ended: the exit code of its own, its last event, and what may be written."""
+    """How a run ended: the exit code of its own, its last event, and what may be written.
+
+    `refused` says why it could not be begun, or its result not be written.
+    """
 
     code: int
     finished: RunFinished | None
     result: Result | None
+    refused: str = ""
 
 
 def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> Executed:
@@ -115,7 +120,7 @@ def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> 
 def parser(name: str) -> argparse.ArgumentParser:
     """The options of both commands; their names are those of the settings."""
     what = "write the body of a function" if name == "generate" else "mend a function that its tests fault"
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=f"flowmill {name}", description=f"{what.capitalize()}, run against the project's own tests."
     )
     p.add_argument(

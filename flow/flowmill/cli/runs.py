@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from flowmill.cli.parsing import Parser
 from flowmill.cli.pipes import put
 from flowmill.errors import FlowmillError, UsageError
 from flowmill.events import Json, RunFinished
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="flowmill runs", description="Runs that the journal keeps.")
+    parser = Parser(prog="flowmill runs", description="Runs that the journal keeps.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the runs, newest first")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -63,10 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, 1 or more")
+    return int(text)
 
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}

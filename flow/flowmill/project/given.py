@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowmill.errors import UsageError
-from flowmill.project.pytest_config import PytestConfig, collectable_files
+from flowmill.project.pytest_config import PytestConfig, collectable_files, read_config
 from flowmill.project.root import is_below
 from flowmill.project.source import Sources
 
@@ -18,6 +18,16 @@ def given_ids(root: Path, given: Sequence[str], cwd: Path, sources: Sources) -> 
     Raises UsageError that names the first path that does not exist or lies outside the root.
     """
     return tuple(dict.fromkeys(_given_id(root, entry, cwd, sources) for entry in given))
+
+
+Given = tuple[tuple[str, ...], tuple[str, ...]]
+"""Files and the tests of them that count, as `TestOrder` takes them; both empty for all tests."""
+
+
+def given_tests(root: Path, given: Sequence[str], cwd: Path) -> Given:
+    """What the user named, for a run of the tests without a target. Raises as `given_ids`."""
+    ids = given_ids(root, given, cwd, Sources({}))
+    return files_of(ids), kept(root, ids, read_config(root))
 
 
 def files_of(ids: Sequence[str]) -> tuple[str, ...]:
@@ -46,7 +56,7 @@ def kept(root: Path, ids: Sequence[str], config: PytestConfig) -> tuple[str, ...
 def _given_id(root: Path, entry: str, cwd: Path, sources: Sources) -> str:
     name, mark, rest = entry.partition("::")
     for base in (root, cwd):
-        path = Path(os.path.normpath(base / Path(name).expanduser()))
+        path = Path(os.path.normpath(base / os.path.expanduser(name)))
         if name and sources.exists(path):
             return _relative(root, path, entry) + mark + rest
     places = f"{root}" if cwd == root else f"{root} or {cwd}"

@@ -50,7 +50,7 @@ def python_of(folder: Path) -> Path | None:
 
 def _given_python(root: Path, given: str, environ: Mapping[str, str], given_from: str) -> Path:
     for base in (Path.cwd(), root):
-        path = _absolute(base / Path(given).expanduser())
+        path = _absolute(base / os.path.expanduser(given))
         if path.is_dir():
             python = python_of(path)
             if python:

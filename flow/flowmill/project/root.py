@@ -44,11 +44,12 @@ def is_below(path: Path, folder: Path) -> bool:
 
 def _absolute(path: Path) -> Path:
     # Not resolve(): the user's own spelling of a linked folder stays in every message.
-    return Path(os.path.abspath(path.expanduser()))
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 def _given_root(path: Path | None, given: Path, here: Path) -> Path:
-    root = _absolute(here / given.expanduser())
+    # Unlike Path.expanduser this leaves `~user` of nobody as it is.
+    root = _absolute(here / os.path.expanduser(given))
     if not root.exists():
         raise UsageError(f"no such project folder: {given}")
     if not root.is_dir():
