@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,33 @@ async def test_no_pytest(tmp_path: Path, scripted: Scripted, bare_python: Path) 
 
 
 @pytest.mark.parametrize(
+    ("body", "conftest", "words"),
+    [
+        ("raise NotImplementedError", "import os\nos._exit(3)\n", "exited with status 3 in the middle"),
+        (
+            "return a + b",
+            "import os\nos.kill(os.getpid(), 9)\n",
+            "was killed by SIGKILL; the tests were being",
+        ),
+        ("return a + b", "open('door').read()\n", "took longer than 10 s; the tests were being collected"),
+    ],
+    ids=["exits", "is killed", "hangs"],
+)
+async def test_a_process_that_is_lost_before_it_knows_its_tests(
+    body: str, conftest: str, words: str, tmp_path: Path, scripted: Scripted
+) -> None:
+    """It says nothing of the function, whether that is a stub or written."""
+    calc(tmp_path, conftest_py=conftest, calc_py=f"def add(a, b):\n    {body}\n")
+    flowmill = await scripted(GOOD)
+    os.mkfifo(flowmill.root / "door")
+    ended = await flowmill.run(*GENERATE, "--max-seconds", "10")
+    assert ended.code == 3, ended.notes
+    assert words in ended.err
+    assert ended.err.endswith(f"; to see it: {sys.executable} -m pytest --collect-only\n")
+    assert flowmill.server.requests == []
+
+
+@pytest.mark.parametrize(
     ("file", "source", "words"),
     [
         ("test_calc_py", "import no_such_module\nimport calc\n\ndef test():\n    calc.add(1, 1)\n", "no_such_module"),
@@ -79,6 +107,8 @@ async def test_tests_that_cannot_be_collected(
     assert ended.code == 3, ended.notes
     assert ended.err.startswith("flowmill: ")
     assert words in ended.err
+    command = "pip install no_such_module" if "no_such" in words else "pytest --collect-only"
+    assert f": {sys.executable} -m {command}" in ended.err
     assert flowmill.server.requests == []
 
 

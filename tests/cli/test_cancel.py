@@ -13,7 +13,7 @@ import pytest
 
 from doubles.command import Ended, Running, Scripted
 from doubles.openai_server import Reply
-from doubles.projects import GOOD, HALF, HALF_BODY, calc
+from doubles.projects import CALC, GOOD, HALF, HALF_BODY, STUB, calc
 
 GENERATE = ("generate", "calc.py::add", "--apply", "--json")
 SECONDS = 10.0
@@ -155,3 +155,28 @@ async def test_repair_without_a_target(tmp_path: Path, scripted: Scripted, door:
         running.send(signal.SIGINT)
         ended = await asyncio.wait_for(running.end(), SECONDS)
     assert (ended.code, ended.changed) == (130, ())
+    assert ended.err.endswith("cancelled; nothing was written\n")
+
+
+async def test_repair_without_a_target_after_a_file_was_written(
+    tmp_path: Path, scripted: Scripted, door: Door
+) -> None:
+    """A plain kill while the tests are looked through again: what is written is named."""
+    tests = f"""\
+    import os
+    import calc
+
+    def test():
+        assert calc.add(1, 2) == 3
+        if b"return a + b" in os.read(os.open("calc.py", os.O_RDONLY), 1000):
+            {door.stop}
+    """
+    broken = CALC.replace(STUB, "    return {1: 0}.get(a, 7)\n")
+    calc(tmp_path, calc_py=broken, test_calc_py=tests)
+    flowmill = await scripted(GOOD)
+    options = ("--max-calls", "1", "--apply", "--sandbox", "off")
+    async with flowmill.start("repair", *options) as running, door.reached():
+        running.send(signal.SIGTERM)
+        ended = await asyncio.wait_for(running.end(), SECONDS)
+    assert (ended.code, ended.changed) == (130, ("calc.py",))
+    assert ended.err.endswith("flowmill: cancelled; written before: calc.py\n")

@@ -158,6 +158,52 @@ async def test_without_a_target_what_is_left_is_named(tmp_path: Path, scripted: 
     assert "1 test still fails: test_shop.py::test_largest\n" in ended.err
 
 
+async def test_without_a_target_only_the_tests_that_are_given_count(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    write(tmp_path, {"shop.py": SHOP, "test_shop.py": TEST_SHOP})
+    flowmill = await scripted(fenced("def largest(amounts):\n    return max(amounts, default=0)"))
+    given = ("--tests", "test_shop.py::test_largest")
+    ended = await flowmill.run("repair", "--strategy", "sample", "--max-calls", "1", *given)
+    assert (ended.code, ended.changed) == (0, ()), ended.err
+    assert "1 test fails; they point at largest\n" in ended.err
+    ended = await flowmill.run("repair", "--tests", "test_shop.py::test_no")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--tests: no test matches test_shop.py::test_no" in ended.err
+
+
+TWICE = """\
+import sys
+
+
+def two():
+    return 3
+
+
+if sys.platform:
+    def largest(amounts):
+        return max(amounts)
+else:
+    def largest(amounts):
+        return max(amounts)
+"""
+TEST_TWICE = "import shop\n\n\ndef test_two():\n    assert shop.two() == 2\n\n\ndef test_largest():\n    assert shop.largest([]) == 0\n"
+
+
+async def test_without_a_target_a_name_that_two_functions_have_is_told_with_its_line(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """The other suspects are repaired, though the first repair moves that line."""
+    write(tmp_path, {"shop.py": TWICE, "test_shop.py": TEST_TWICE})
+    two = fenced("def two():\n    one = 1\n    return one + 1")
+    flowmill = await scripted(Reply((two,), when="`two`"), fenced("def largest(amounts):\n    return 1"))
+    ended = await flowmill.run("repair", "--strategy", "sample", "--max-calls", "1", "--apply")
+    assert (ended.code, ended.changed) == (1, ("shop.py",)), ended.err
+    assert "they point at largest@12, two\n" in ended.err
+    assert "repaired: shop.py::two\n" in ended.err
+    assert "shop.py::largest@12 (" in ended.err
+
+
 async def test_without_a_target_and_without_a_fault(tmp_path: Path, scripted: Scripted) -> None:
     calc(tmp_path, calc_py=WORKING)
     flowmill = await scripted(GOOD)

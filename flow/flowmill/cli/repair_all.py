@@ -9,15 +9,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from flowmill.apply import ChangedMeanwhile
 from flowmill.cli.run import EXIT, Executed, execute, tell_warnings
-from flowmill.engine.locate import Findings, Suspect, run_all, still_failing, suspects
+from flowmill.engine.locate import Findings, Suspect, run_all, spelled_in, still_failing, suspects
+from flowmill.errors import FlowmillError, TargetError
 from flowmill.paths import cache_dir
+from flowmill.project.given import given_tests
 from flowmill.runner.cold import ColdRunner
 from flowmill.shapes import TestLimits
 from flowmill.source.diff import function_diff, relative_name
@@ -50,13 +56,20 @@ class Report:
         self.now[result.target.file] = result.data
         return True
 
+    def text_of(self, path: Path) -> SourceFile:
+        """The file with what was repaired in it. Raises `TargetError` if it cannot be read."""
+        return SourceFile.from_bytes(path, self.now[path]) if path in self.now else SourceFile.read(path)
+
 
 def repair_all(args: argparse.Namespace) -> int:
     """0 if no test fails any more with what was repaired, 1 if some still do, 130 if it was cancelled."""
     place = open_workplace(None, vars(args), os.environ)
     tell_warnings(place)
     _say(f"running the tests of {place.project.root} ...")
-    findings = asyncio.run(_look(place))
+    findings = _until_cancelled(_look(place))
+    if findings is None:
+        _say("cancelled; nothing was written")
+        return EXIT["cancelled"]
     if not findings.failures:
         _say("nothing fails here")
         return EXIT["unchanged"]
@@ -70,16 +83,54 @@ def _each(place: Workplace, found: tuple[Suspect, ...], findings: Findings, args
     """Repair the suspects in turn until none of these tests fails."""
     report = Report()
     for suspect in found[:MOST]:
-        request = request_for(place, "repair", suspect.file, suspect.qualname)
-        executed = execute(place, replace(request, buffers=dict(report.now)), args)
+        executed = _repair(place, suspect, report, args)
+        still: Findings | None = findings
         if executed.code == EXIT["cancelled"]:
-            return executed.code
-        if report.take(_name(place, suspect), executed):
-            findings = asyncio.run(_look(place, findings, report.now))
+            still = None
+        elif report.take(_name(place, suspect), executed):
+            still = _until_cancelled(_look(place, findings, report.now))
+        if still is None:
+            _tell_cut_short("cancelled", place, report, args)
+            return EXIT["cancelled"]
+        findings = still
         if not findings.failures:
             break
     _tell(place, report, found, findings, args)
     return 1 if findings.failures else 0
+
+
+def _repair(place: Workplace, suspect: Suspect, report: Report, args: argparse.Namespace) -> Executed:
+    """How the run on it ended; one that could not be begun, or written, is told and does not end the others."""
+    try:
+        # A repair above it in the same file moves the line that tells it from its namesakes.
+        name = spelled_in(report.text_of(suspect.file), suspect.qualname) or suspect.qualname
+        request = request_for(place, "repair", suspect.file, name)
+        return execute(place, replace(request, buffers=dict(report.now)), args)
+    except (TargetError, ChangedMeanwhile) as error:
+        return Executed(error.exit_code, None, None, str(error))
+    except FlowmillError:
+        _tell_cut_short("stopped", place, report, args)
+        raise
+    except KeyboardInterrupt:
+        return Executed(EXIT["cancelled"], None, None)
+
+
+def _until_cancelled(work: Coroutine[Any, Any, Findings]) -> Findings | None:
+    """What the work comes to; None if Ctrl-C or a plain kill ended it, and its processes are gone then."""
+
+    async def main() -> Findings | None:
+        task = asyncio.ensure_future(work)
+        once = iter([task.cancel])  # a second one would keep it from ending what it started
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):  # Windows has no such handlers
+                asyncio.get_running_loop().add_signal_handler(number, lambda: next(once, bool)())
+        await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+    try:
+        return asyncio.run(main())
+    except KeyboardInterrupt:
+        return None
 
 
 async def _look(
@@ -90,13 +141,21 @@ async def _look(
     limits = TestLimits(place.settings.max_seconds, place.settings.test_seconds, timeouts=20)
     try:
         if before is None:
-            return await run_all(runner, limits)
+            given = given_tests(place.project.root, place.settings.tests, Path.cwd())
+            return await run_all(runner, limits, place.project, given)
         return await still_failing(runner, limits, before, repaired or {})
     finally:
         await runner.aclose()
 
 
 # ------------------------------------------------------------------ what is said at the end
+def _tell_cut_short(what: str, place: Workplace, report: Report, args: argparse.Namespace) -> None:
+    """Name the files that are written by now: what cuts a run short takes none of them back."""
+    written = [relative_name(path, place.project.root) for path in report.now] if args.apply else []
+    if written or what == "cancelled":
+        _say(f"{what}; {'written before: ' + ', '.join(written) if written else 'nothing was written'}")
+
+
 def _tell(
     place: Workplace,
     report: Report,
@@ -124,8 +183,10 @@ def _diff(place: Workplace, report: Report) -> str:
 
 
 def _closest(executed: Executed) -> str:
-    """How far the best draft got."""
+    """How far the best draft got, or why there was none."""
     finished = executed.finished
+    if executed.refused:
+        return executed.refused
     if finished is None or finished.best is None:
         return "no draft came closer"
     after = Counter(finished.evidence.after)

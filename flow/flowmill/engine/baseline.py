@@ -8,20 +8,23 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from flowmill.engine.emitter import Emitter
+from flowmill.engine.hindrance import hindrance, why
 from flowmill.engine.judge import report
 from flowmill.engine.mapping import learn
 from flowmill.engine.meter import Meter
 from flowmill.engine.request import RunRequest
 from flowmill.engine.verdict import Suite
-from flowmill.errors import ProjectError, UsageError
+from flowmill.errors import UsageError
 from flowmill.events import TestsSelected
 from flowmill.project.function_map import FunctionMap
 from flowmill.project.mapped import select_mapped
 from flowmill.project.selection import Selection, Tier
 from flowmill.protocols import Runner
-from flowmill.shapes import Collected, RunEnd, Target, TestLimits, TestOrder, TestRef, TestResult
+from flowmill.shapes import Collected, Project, RunEnd, Target, TestLimits, TestOrder, TestRef, TestResult
 
 BROKEN = frozenset({"no_python", "no_pytest", "usage"})
+LOST = frozenset({"crashed", "timeout", "output"})
+"""What becomes of a process that ends, or is ended, before it has said which tests there are."""
 
 
 @dataclass(slots=True)
@@ -118,12 +121,15 @@ class BaselineTaker:
     async def _first_useful(self, selection: Selection) -> Baseline | None:
         """The first tier that reaches the target; for a written body, all up to the first that faults it."""
         useful: Baseline | None = None
-        broken = ""
+        broken: RunEnd | None = None
         for place, tier in enumerate(selection.tiers):
             rest = selection.tiers[place + 1 :]
             tally = await self._run(tier)
-            _complain(tally, tier)
-            broken = broken or _uncollected(tally)
+            _complain(tally, tier, self._request.project)
+            if _uncollected(tally):
+                broken = broken or tally.end
+                if tally.end.problem == "timeout":
+                    break  # it would hang in every further tier, for half of the time that is left
             self._so_far.join(tally)
             if _useful(tally, tier, last=not rest):
                 wider = None if tier.how == "given" else next((t for t in rest if t.how != "all"), None)
@@ -132,9 +138,9 @@ class BaselineTaker:
                 if self._was_stub or problem or useful.suite.failing_before():
                     break
         if useful is None and broken:
-            raise ProjectError(broken)
+            raise hindrance(broken, self._request.project)
         if broken:
-            self._emitter.note(f"{broken}; those that can be count", "warning")
+            self._emitter.note(f"{why(broken)}; those that can be count", "warning")
         return useful and self._noted(useful)
 
     def _noted(self, baseline: Baseline) -> Baseline:
@@ -203,22 +209,20 @@ class BaselineTaker:
         )
 
 
-def _complain(tally: Tally, tier: Tier) -> None:
+def _complain(tally: Tally, tier: Tier, project: Project) -> None:
     """Raise what the user has to mend before any draft makes sense."""
     end = tally.end
-    if end.problem in BROKEN:
-        raise ProjectError(end.detail)
-    if tier.how == "given" and (broken := _uncollected(tally)):
-        raise ProjectError(broken)
+    if end.problem in BROKEN or (tier.how == "given" and _uncollected(tally)):
+        raise hindrance(end, project)
     if tier.how == "given" and end.problem in (None, "no_tests") and end.detail:
         raise UsageError(f"--tests: {end.detail}")
 
 
-def _uncollected(tally: Tally) -> str:
-    """What keeps test files from being collected though it is not the target, in one line."""
+def _uncollected(tally: Tally) -> bool:
+    """Whether test files were kept from being collected, and not by the target."""
     end = tally.end
-    outside = end.problem == "collection" and not end.through_target
-    return f"the tests cannot be collected: {end.detail}" if outside else ""
+    lost = end.problem in LOST and not tally.tests
+    return (end.problem == "collection" or lost) and not end.through_target
 
 
 def _useful(tally: Tally, tier: Tier, *, last: bool) -> bool:

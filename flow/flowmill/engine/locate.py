@@ -15,10 +15,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flowmill.errors import ProjectError, TargetError
+from flowmill.engine.hindrance import hindrance
+from flowmill.errors import ProjectError, TargetError, UsageError
+from flowmill.project.given import Given
 from flowmill.project.own import OwnFiles
 from flowmill.protocols import Runner
-from flowmill.shapes import FunctionName, Overlay, RunEnd, TestLimits, TestOrder, TestResult
+from flowmill.shapes import FunctionName, Overlay, Project, RunEnd, TestLimits, TestOrder, TestResult
 from flowmill.source.functions import find_functions, function_at
 from flowmill.source.text import SourceFile
 
@@ -30,7 +32,7 @@ EXECUTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A function and how strongly the failing tests point at it, from 0 to 7."""
+    """A function, named as `find` takes it, and how strongly the failing tests point at it, from 0 to 7."""
 
     file: Path
     qualname: str
@@ -51,12 +53,18 @@ class Findings:
         return tuple(failure.id for failure in self.failures)
 
 
-async def run_all(runner: Runner, limits: TestLimits) -> Findings:
-    """Run all tests of the project. Raises `ProjectError` if they cannot be run."""
-    results, end = await _run(runner, TestOrder({}, census=True, untrusted=False, limits=limits))
+async def run_all(runner: Runner, limits: TestLimits, project: Project, given: Given = ((), ())) -> Findings:
+    """Run all tests of the project, or those given as `given_tests` has them.
+
+    Raises `ProjectError` if they cannot be run, `UsageError` for ids that do not exist.
+    """
+    files, keep = given
+    results, end = await _run(runner, TestOrder({}, files, keep, census=True, untrusted=False, limits=limits))
     failures = tuple(result for result in results if result.outcome not in ("passed", "skipped"))
+    if end is not None and files and end.problem in (None, "no_tests") and end.detail:
+        raise UsageError(f"--tests: {end.detail}")
     if end is not None and end.problem not in (None, "timeout", "no_tests") and not failures:
-        raise ProjectError(end.detail or f"the tests cannot run: {end.problem}")
+        raise hindrance(end, project)
     if end is not None and end.problem == "timeout" and not failures:
         raise ProjectError("the tests did not end in time, and none has failed so far: raise --max-seconds")
     return Findings(failures, end.census.tests if end is not None and end.census is not None else {})
@@ -95,8 +103,11 @@ def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:
         for found in set(_named(own, failure, files)):
             weights[found] = weights.get(found, 0.0) + NAMED * share
     ranked = sorted(weights.items(), key=lambda item: (-item[1], str(item[0][0]), item[0][1]))
+    named = ((path, _read(path, files), name, weight) for (path, name), weight in ranked)
     return tuple(
-        Suspect(file, name, weight) for (file, name), weight in ranked if _is_there(file, name, files)
+        Suspect(path, spelled, weight)
+        for path, file, name, weight in named
+        if file is not None and (spelled := spelled_in(file, name))
     )
 
 
@@ -114,10 +125,16 @@ def _by_execution(own: OwnFiles, findings: Findings) -> dict[tuple[Path, str], f
     }
 
 
-def _is_there(path: Path, qualname: str, files: dict[Path, SourceFile | None]) -> bool:
-    """Whether it is a function that can be written: what is executed may be a lambda, or made at run time."""
-    file = _read(path, files)
-    return file is not None and any(function.qualname == qualname for function in find_functions(file))
+def spelled_in(file: SourceFile, name: str) -> str:
+    """The name as `find` takes it in this text of the file: with its line, if several have it.
+
+    "" if there is no such function: what is executed may be a lambda, or made at run time. Of
+    several the last is meant, which is the one that is left when all is imported.
+    """
+    plain = name.partition("@")[0]
+    found = [function for function in find_functions(file) if function.qualname == plain]
+    alike = [function for function in found if not function.is_overload] or found
+    return f"{plain}@{alike[-1].def_line}" if len(alike) > 1 else plain if alike else ""
 
 
 def _in_traceback(

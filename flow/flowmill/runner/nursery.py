@@ -90,7 +90,7 @@ class Nursery:
             bare = await self._spawn(order, "bare", names)
             unless_loaded.push_async_callback(self._end, [bare])
             if self.forks:
-                await self._wait(bare)
+                await self._wait(bare, order)
                 errand = self._errand(order, "collected")
                 collected = await bare.grow(errand.data(), OUTPUT_BYTES)
                 self._made.append(collected)
@@ -98,8 +98,8 @@ class Nursery:
             else:
                 collected = await self._spawn(order, "collected")
                 unless_loaded.push_async_callback(self._end, [collected])
-                await self._wait(bare)
-            loaded = await self._wait(collected)
+                await self._wait(bare, order)
+            loaded = await self._wait(collected, order)
             stamp = self._stamp(order, loaded, began, before or {})
             unless_loaded.pop_all()
         return Litter(
@@ -115,7 +115,7 @@ class Nursery:
             zygote = await self._spawn(order, kind, preload)
             async with AsyncExitStack() as unless_loaded:
                 unless_loaded.push_async_callback(self._end, [zygote])
-                await self._wait(zygote)
+                await self._wait(zygote, order)
                 unless_loaded.pop_all()
             return zygote
 
@@ -135,7 +135,7 @@ class Nursery:
         while True:
             trial = await self._spawn(order, "bare", tuple(names))
             try:
-                found = await self._wait(trial)
+                found = await self._wait(trial, order)
             finally:
                 await self._end([trial])
             if not self._own(order, found):
@@ -214,13 +214,15 @@ class Nursery:
         self._made.append(zygote)
         return zygote
 
-    async def _wait(self, zygote: Zygote) -> Loaded:
+    async def _wait(self, zygote: Zygote, order: TestOrder) -> Loaded:
+        # What hangs here hangs in the run itself too, which is to tell it in time.
+        seconds = min(LOAD_SECONDS, order.limits.run_seconds)
         try:
-            return await asyncio.wait_for(zygote.loaded(), LOAD_SECONDS)
+            return await asyncio.wait_for(zygote.loaded(), seconds)
         except ZygoteLost as error:
             raise ZygoteLost(f"{error}{aside(await _last_words(zygote))}") from error
-        except TimeoutError as error:
-            raise ZygoteLost(f"the tests are not loaded after {LOAD_SECONDS:g} s") from error
+        except asyncio.TimeoutError as error:
+            raise ZygoteLost(f"the tests are not loaded after {seconds:g} s") from error
 
     # -------------------------------------------------------------- what it has loaded
     def _foreign(self, order: TestOrder, loaded: Loaded) -> list[tuple[str, str]]:

@@ -102,7 +102,7 @@ class Zygote:
                 await self._end(number)
                 self._runs.pop(number, None)
                 await run.deafen()
-                if isinstance(error, (OSError, TimeoutError)):
+                if isinstance(error, (OSError, asyncio.TimeoutError)):
                     raise ZygoteLost("the waiting process does not answer") from error
                 raise
             finally:
