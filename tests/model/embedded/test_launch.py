@@ -275,10 +275,11 @@ async def test_no_key_is_shown_or_passed_on(
     site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-the-users-own")
+    monkeypatch.setenv("HF_TOKEN", "hf-the-users-own")
     async with await site.connect() as server:
         for pid in (site.guard(), *site.engines()):
             assert server.api_key not in proc(pid, "cmdline")
-            assert "sk-the-users-own" not in proc(pid, "environ")
+            assert "the-users-own" not in proc(pid, "environ")
         assert (site.place.folder / "state").stat().st_mode & 0o777 == 0o600
         assert server.api_key not in site.place.log.read_text()
     assert capfd.readouterr() == ("", "")

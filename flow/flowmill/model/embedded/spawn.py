@@ -19,6 +19,7 @@ from flowmill.model.embedded.engine import EngineOrder
 from flowmill.model.embedded.lease import Listening, MeetingPlace, Refusal
 from flowmill.model.embedded.locks import FileLock
 from flowmill.model.embedded.serve import GuardOrder
+from flowmill.sandbox.environment import without_secrets
 
 GUARD = (sys.executable, "-m", "flowmill.model.embedded.serve")
 POLL = 0.03
@@ -104,8 +105,8 @@ def _spawn(place: MeetingPlace, order: EngineOrder, command: Sequence[str], aliv
 
 
 def _environment() -> dict[str, str]:
-    """Ours without the user's keys: the server has no use for them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    """Ours without the user's keys and tokens: the server has no use for them."""
+    return without_secrets(os.environ)
 
 
 def _refused(place: MeetingPlace, order: EngineOrder) -> ModelError:
