@@ -89,6 +89,24 @@ async def test_each_refusal_has_its_line(reply: Reply, expected: str) -> None:
     assert server.base_url in line
 
 
+@pytest.mark.parametrize(
+    ("reply", "remedy"),
+    [
+        (error(402, "Insufficient Balance."), "Balance; add credit there, or choose another endpoint"),
+        (error(429, "x", code="insufficient_quota"), "; add credit there, or choose another endpoint"),
+        (error(403, "no"), "; check FLOWMILL_API_KEY, or choose another model with --model"),
+        (error(429, "slow down", {"Retry-After": "0"}), "; try again later, or choose another endpoint"),
+        (error(503, "down", {"Retry-After": "0"}), "; try again; the server's log may say more"),
+        (error(400, "too dark"), "; choose another model with --model, or another endpoint with --base-url"),
+        (Reply(body="not json at all"), "; is --base-url the API's address (most end in /v1)?"),
+        (Reply((), ending="break"), "; try again; the server's log may say more"),
+    ],
+)
+async def test_each_refusal_says_what_to_do(reply: Reply, remedy: str) -> None:
+    async with FakeOpenAI([reply], repeat=True) as server:
+        assert remedy in str(await failure(server.base_url))
+
+
 async def test_quota_and_auth_are_not_asked_again() -> None:
     replies = [error(429, "x", code="insufficient_quota"), error(401, "no"), error(402, "pay")]
     async with FakeOpenAI(replies) as server:

@@ -48,6 +48,12 @@ _ASKED = re.compile(
 )
 
 
+_PAY = "add credit there, or choose another endpoint with --base-url"
+_LATER = "try again later, or choose another endpoint with --base-url"
+_LOG = "try again; the server's log may say more"
+_OTHER = "choose another model with --model, or another endpoint with --base-url"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a call went, in words that may be shown; `redact` masks the keys in all that the server said."""
@@ -59,19 +65,30 @@ class Place:
 
 
 class Fault(Exception):
-    """One failed attempt. `wait` is how long the server asks to wait, in seconds."""
+    """One failed attempt. `wait` is how long the server asks to wait, in seconds.
+
+    `remedy` is what the user can do, said once there is no further attempt.
+    """
 
     def __init__(
-        self, message: str, *, again: Again = "never", wait: float | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        again: Again = "never",
+        wait: float | None = None,
+        hint: str = "",
+        remedy: str = "",
     ) -> None:
         super().__init__(message)
         self.again: Again = again
         self.wait = wait
         self.hint = hint
+        self.remedy = remedy
         self.unknown_model = False
 
     def error(self) -> ModelError:
-        return ModelError(str(self), hint=self.hint)
+        tail = f"; {self.remedy}" if self.remedy else ""
+        return ModelError(str(self).rstrip(".") + tail if tail else str(self), hint=self.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +147,12 @@ def of_status(status: int, body: object, place: Place, wait: float | None = None
     if isinstance(body, str) and is_page(body):
         return _page(status, place, wait)
     if status == 402 or (status < 500 and _QUOTA.search(answer.all)):
-        return Fault(f"{place.endpoint} is out of quota or credit ({status}){tail}")
+        return Fault(f"{place.endpoint} is out of quota or credit ({status}){tail}", remedy=_PAY)
     if status == 401:
         return _unauthorized(place)
     if status == 403:
-        return Fault(f"{place.endpoint} does not allow this key or the model {place.model!r} (403){tail}")
+        message = f"{place.endpoint} does not allow this key or the model {place.model!r} (403){tail}"
+        return Fault(message, remedy="check FLOWMILL_API_KEY, or choose another model with --model")
     if 400 <= status < 500 and is_too_long(answer):
         return _too_long(answer, place)
     if status in (400, 404, 422) and _UNKNOWN_MODEL.search(answer.all):
@@ -145,11 +163,12 @@ def of_status(status: int, body: object, place: Place, wait: float | None = None
         return Fault(f"{place.endpoint} redirects elsewhere ({status}): give the final address as --base-url")
     if status in _TRANSIENT:
         what = "is over its rate limit" if status == 429 else "asks to try again"
-        return Fault(f"{place.endpoint} {what} ({status}){tail}", again="later", wait=wait)
+        return Fault(f"{place.endpoint} {what} ({status}){tail}", again="later", wait=wait, remedy=_LATER)
     if status >= 500:
         again: Again = "never" if status in _NO_USE else "later"
-        return Fault(f"the server at {place.endpoint} failed ({status}){tail}", again=again, wait=wait)
-    return Fault(f"{place.endpoint} refused the request ({status}){tail}")
+        message = f"the server at {place.endpoint} failed ({status}){tail}"
+        return Fault(message, again=again, wait=wait, remedy=_LOG)
+    return Fault(f"{place.endpoint} refused the request ({status}){tail}", remedy=_OTHER)
 
 
 def of_error_object(body: object, place: Place) -> Fault:
@@ -183,15 +202,16 @@ def is_foreign(error: Exception) -> bool:
 
 
 def garbled(place: Place) -> Fault:
-    return Fault(f"{place.endpoint} answered something that is not JSON", again="later")
+    message = f"{place.endpoint} answered something that is not JSON"
+    return Fault(message, again="later", remedy="is --base-url the API's address (most end in /v1)?")
 
 
 def broken(place: Place) -> Fault:
-    return Fault(f"the answer of {place.endpoint} broke off before its end", again="later")
+    return Fault(f"the answer of {place.endpoint} broke off before its end", again="later", remedy=_LOG)
 
 
 def empty(place: Place) -> Fault:
-    return Fault(f"{place.endpoint} sent an empty answer", again="later")
+    return Fault(f"{place.endpoint} sent an empty answer", again="later", remedy=_LOG)
 
 
 def stalled(place: Place, seconds: float, began: bool) -> Fault:
@@ -269,7 +289,9 @@ def _connection(error: Exception, place: Place) -> Fault:
         return Fault(f"{place.endpoint!r} is not an http address: {check}")
     if names & {"ConnectTimeout", "ConnectError"}:
         return Fault(f"no server answers at {place.endpoint}: {check}", again="once_answered")
-    return Fault(f"the connection to {place.endpoint} broke: {_why(chain, place)}", again="later")
+    return Fault(
+        f"the connection to {place.endpoint} broke: {_why(chain, place)}", again="later", remedy=_LOG
+    )
 
 
 def _why(chain: Sequence[BaseException], place: Place) -> str:

@@ -85,4 +85,4 @@ def verdict(fault: Fault, standing: Standing, limits: Limits, jitter: float) -> 
 
 
 def _ended(fault: Fault, why: str) -> Fault:
-    return Fault(f"{fault}; {why}", hint=fault.hint)
+    return Fault(f"{fault}; {why}", hint=fault.hint, remedy=fault.remedy)
