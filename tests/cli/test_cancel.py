@@ -14,6 +14,8 @@ import pytest
 from doubles.command import Ended, Running, Scripted
 from doubles.openai_server import Reply
 from doubles.projects import CALC, GOOD, HALF, HALF_BODY, STUB, calc
+from flowmill.events import RunFinished
+from flowmill.journal import Journal
 
 GENERATE = ("generate", "calc.py::add", "--apply", "--json")
 SECONDS = 10.0
@@ -146,6 +148,21 @@ async def test_the_best_draft_so_far_is_shown(tmp_path: Path, scripted: Scripted
     assert f"-    raise NotImplementedError\n+    {HALF_BODY}\n" in ended.out
     assert "Cancelled: the best draft so far is number 1; 3/4 tests pass with it." in ended.out
     assert ended.out.endswith("Nothing written.\n")
+
+
+async def test_when_the_reader_leaves(tmp_path: Path, scripted: Scripted) -> None:
+    """As with `| head`: the run ends quietly, and the journal has its end."""
+    calc(tmp_path)
+    flowmill = await scripted(Reply((), ending="stall"))
+    cache = flowmill.keep_own_journal()
+    code = tmp_path / "code"
+    flowmill.wrapper = ("sh", "-c", f'{{ "$@"; echo $? >{code}; }} | head -n 1', "sh")
+    ended = await flowmill.run("generate", "calc.py::add")
+    assert (ended.out.count("\n"), ended.err, code.read_text()) == (1, "", "141\n")
+    with Journal.open(cache / "journal.sqlite3") as journal:
+        last = journal.recorded("last").records[-1].event
+    assert isinstance(last, RunFinished)
+    assert last.status == "cancelled"
 
 
 async def test_repair_without_a_target(tmp_path: Path, scripted: Scripted, door: Door) -> None:

@@ -20,7 +20,7 @@ from flowmill.cli.view import View, choose_view
 from flowmill.engine.request import Result, RunRequest
 from flowmill.engine.run import Run
 from flowmill.errors import UsageError
-from flowmill.events import RunFinished
+from flowmill.events import Record, RunFinished
 from flowmill.journal import Journal
 from flowmill.options import Sandbox
 from flowmill.shapes import Status, StrategyName
@@ -91,6 +91,7 @@ async def follow(
 ) -> RunFinished | None:
     """Show a run until it ends, and write its result if that is asked and earned; its last event."""
     finished: RunFinished | None = None
+    gone: BaseException | None = None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no such handlers
@@ -99,11 +100,24 @@ async def follow(
         async with aclosing(run.records()) as records:
             async for record in records:
                 journal.append(record)
-                view.show(record)
+                gone = gone or _shown(view, record)
+                if gone is not None:
+                    run.cancel()  # nobody reads on; how it ends is for the journal
                 if isinstance(record.event, RunFinished):
                     finished = record.event
+        if gone is not None:
+            raise gone
         _write(run, view, place, args)
     return finished
+
+
+def _shown(view: View, record: Record) -> BaseException | None:
+    """What the command is to end with, if the record cannot be shown."""
+    try:
+        view.show(record)
+    except (SystemExit, OSError) as error:
+        return error
+    return None
 
 
 def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> None:
