@@ -19,7 +19,14 @@ NO_X = "ModuleNotFoundError: No module named"
         (RunEnd("collection", f"test_a.py: {NO_X} 'mine'"), ": py -m pip install -e ."),
         (RunEnd("collection", "t/test_a.py: boom"), "; to see it: py -m pytest --collect-only t/test_a.py"),
         (RunEnd("collection", "boom"), "; to see it: py -m pytest --collect-only"),
-        (RunEnd("crashed", f"it died ({NO_X} 'x')"), "; to see it: py -m pytest --collect-only"),
+        (
+            RunEnd("crashed", f"died; the tests were being collected ({NO_X} 'x')"),
+            "; to see it: py -m pytest --collect-only",
+        ),
+        (
+            RunEnd("crashed", "1 of 2 tests were not run"),
+            "cannot run: 1 of 2 tests were not run; to see it: py -m pytest",
+        ),
         (RunEnd("usage", "no such option"), "; to see it: py -m pytest --collect-only"),
         (RunEnd("no_python", "py: it is too old"), "old: name another interpreter with --python PATH"),
         (RunEnd("no_pytest", "py -m pip install pytest"), "py -m pip install pytest"),

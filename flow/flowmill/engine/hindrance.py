@@ -25,14 +25,20 @@ def hindrance(end: RunEnd, project: Project) -> ProjectError:
     if missing:
         return ProjectError(f"{reason}: {_install(missing[1], project)}")
     file = _FILE.match(end.detail)
-    return ProjectError(f"{reason}; to see it: {_collect(file[1] if file else '', project)}")
+    return ProjectError(f"{reason}; to see it: {_pytest(end, file[1] if file else '', project)}")
 
 
 def why(end: RunEnd) -> str:
     """The reason alone."""
     if end.problem in ("no_python", "no_pytest", "usage"):
         return end.detail or f"the tests cannot run: {end.problem}"
-    return f"the tests cannot be collected: {end.detail or end.problem}"
+    what = "be collected" if _is_early(end) else "run"
+    return f"the tests cannot {what}: {end.detail or end.problem}"
+
+
+def _is_early(end: RunEnd) -> bool:
+    """Whether it has to do with the collection of the tests, before any of them runs."""
+    return end.problem in ("collection", "usage") or "being collected" in end.detail
 
 
 def _install(module: str, project: Project) -> str:
@@ -42,9 +48,10 @@ def _install(module: str, project: Project) -> str:
     return shlex.join([str(project.python), "-m", "pip", "install", *what])
 
 
-def _collect(file: str, project: Project) -> str:
+def _pytest(end: RunEnd, file: str, project: Project) -> str:
+    options = ["--collect-only"] if _is_early(end) else []
     paths = [_path(project.root / file)] if file else []
-    return shlex.join([str(project.python), "-m", "pytest", "--collect-only", *paths])
+    return shlex.join([str(project.python), "-m", "pytest", *options, *paths])
 
 
 def _path(path: Path) -> str:
