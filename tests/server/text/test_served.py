@@ -167,9 +167,9 @@ async def test_a_run_that_works_is_what_menu_and_lens_are_about(tmp_path: Path) 
         uri = (tmp_path / "a.py").as_uri()
         document = desk.open(uri, SOURCE)
         job = job_on(desk, document, "stub", "working")
-        assert titles(await desk.actions(uri, 3)) == ["Flow: cancel"]
         job.story.add(Record("r1", 0, 0.0, DraftMade(2, "model", None, "def stub(x): ...", "")))
-        assert titles(await desk.actions(uri, 3)) == ["Flow: cancel", "Flow: show diff"]
+        about = ["Flow: cancel", "Flow: show diff", "Flow: discard"]
+        assert titles(await desk.actions(uri, 3)) == [*about, "Generate with flow"]
         assert titles(await desk.actions(uri, 10)) == BEGIN
         lenses = await desk.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})
         assert [lens["command"]["title"] for lens in lenses] == ["flow: draft 2", "cancel"]
