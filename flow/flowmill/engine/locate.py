@@ -53,7 +53,9 @@ class Findings:
         return tuple(failure.id for failure in self.failures)
 
 
-async def run_all(runner: Runner, limits: TestLimits, project: Project, given: Given = ((), ())) -> Findings:
+async def run_all(
+    runner: Runner, limits: TestLimits, project: Project, given: Given = (None, ())
+) -> Findings:
     """Run all tests of the project, or those given as `given_tests` has them.
 
     Raises `ProjectError` if they cannot be run, `UsageError` for ids that do not exist.

@@ -20,14 +20,14 @@ def given_ids(root: Path, given: Sequence[str], cwd: Path, sources: Sources) -> 
     return tuple(dict.fromkeys(_given_id(root, entry, cwd, sources) for entry in given))
 
 
-Given = tuple[tuple[str, ...], tuple[str, ...]]
-"""Files and the tests of them that count, as `TestOrder` takes them; both empty for all tests."""
+Given = tuple[tuple[str, ...] | None, tuple[str, ...]]
+"""Files and the tests of them that count, as `TestOrder` takes them."""
 
 
 def given_tests(root: Path, given: Sequence[str], cwd: Path) -> Given:
     """What the user named, for a run of the tests without a target. Raises as `given_ids`."""
     ids = given_ids(root, given, cwd, Sources({}))
-    return files_of(ids), kept(root, ids, read_config(root))
+    return files_of(ids) or None, kept(root, ids, read_config(root))
 
 
 def files_of(ids: Sequence[str]) -> tuple[str, ...]:
