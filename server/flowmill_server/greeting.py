@@ -45,9 +45,9 @@ def greet(channel: Channel) -> Greeting:
         first = incoming[0] if incoming else None
         call = read_call(first.content) if isinstance(first, Message) else None
         if isinstance(call, Request) and call.method == "initialize" and isinstance(call.params, dict):
-            channel.write(packed({"jsonrpc": "2.0", "id": call.id, "result": result(call.params)}))
             pid = call.params.get("processId")
-            seen = isinstance(pid, int) and is_alive(pid)
+            seen = isinstance(pid, int) and is_alive(pid)  # before it is answered, and may go
+            channel.write(packed({"jsonrpc": "2.0", "id": call.id, "result": result(call.params)}))
             return Greeting(frames, tuple(incoming), answered=True, editor_seen=seen)
     return Greeting(frames, tuple(incoming), answered=False)
 

@@ -163,13 +163,16 @@ async def until_passed(warm: Warm, order: TestOrder) -> None:
 
 
 async def test_what_was_saved_while_it_was_loaded_is_loaded_anew(forking: Warm) -> None:
-    """Here the tests themselves save it, once, after they have read it."""
+    """Here the tests themselves save it, once, after they have read it.
+
+    In another length: by its size and second alone Python takes bytecode for that of a newer text.
+    """
     (forking.root / "word.py").write_text("WORD = 'old'\n")
     (forking.root / "test_mod.py").write_text(
         "import pathlib, mod, word\n"
         "path = pathlib.Path(word.__file__)\n"
-        "if 'old' in path.read_text(): path.write_text(\"WORD = 'new'\\n\")\n"
-        "def test_word(): assert word.WORD == 'new'\n"
+        "if 'old' in path.read_text(): path.write_text(\"WORD = 'newer'\\n\")\n"
+        "def test_word(): assert word.WORD == 'newer'\n"
     )
     assert (await forking.baseline()).outcomes == {"test_word": "failed"}
     text = forking.text.replace(BODY, GOOD).encode()
