@@ -117,53 +117,6 @@ async def test_the_model_sees_who_calls_the_function_and_with_what(
     assert "test_title" not in prompt
 
 
-FEW = {
-    "stats.py": """
-def middle(items):
-    raise NotImplementedError
-""",
-    "test_stats.py": """
-from stats import middle
-
-
-def test_three():
-    assert middle([1, 2, 3]) == 2
-
-
-def test_one():
-    assert middle([5]) == 5
-""",
-}
-AS_GIVEN, SORTED, SORTED_TOO = (
-    fenced(f"def middle(items):\n    {line}\n")
-    for line in (
-        "return items[len(items) // 2] if items else None",
-        "return sorted(items)[len(items) // 2] if items else None",
-        "return sorted(items)[len(items) // 2] if len(items) else None",
-    )
-)
-
-
-@pytest.mark.parametrize(
-    ("answers", "best"),
-    [
-        ((AS_GIVEN, SORTED, SORTED_TOO), "sorted(items)"),
-        ((SORTED, SORTED_TOO), "sorted(items)"),
-        ((AS_GIVEN, AS_GIVEN), "items["),
-    ],
-    ids=["most agree", "the first is agreed with", "the same again"],
-)
-async def test_where_few_tests_tell_others_are_heard(
-    answers: tuple[str, ...], best: str, tmp_path: Path, scripted: Scripted
-) -> None:
-    write(tmp_path, FEW)
-    flowmill = await scripted(*answers)
-    ended = await flowmill.run("generate", "stats.py::middle", "--json")
-    assert ended.code == 0
-    assert f"+    return {best}" in ended.finished["diff"]
-    assert ended.of("stage", name="second opinions", state="finished")
-
-
 async def test_given_tests_are_all_that_counts(tmp_path: Path, scripted: Scripted) -> None:
     calc(tmp_path)
     flowmill = await scripted(HALF)

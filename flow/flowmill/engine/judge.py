@@ -14,7 +14,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.gate import refusal
 from flowmill.engine.meter import Meter
 from flowmill.engine.reply import parse
-from flowmill.engine.verdict import Suite, Verdict, counted, is_made, passed
+from flowmill.engine.verdict import Suite, Verdict, counted, passed
 from flowmill.events import DraftMade, DraftScored, TestReported, TestsSelected
 from flowmill.project.selection import Tier
 from flowmill.protocols import Runner
@@ -42,8 +42,6 @@ WAYS = {
 }
 
 
-BRIEF = TestLimits(5.0, 1.0, timeouts=2)
-"""For inputs that nobody has tried: some may never end."""
 WIDER_SECONDS = 20.0
 """How long a winner is run on tests that it was not made with."""
 
@@ -90,11 +88,8 @@ class Judge:
         tree = parse(site.file.text)
         self._original = (tree,) if tree else ()
 
-    async def judge(self, candidate: Candidate, made: str | None) -> int:
-        """Put the verdict on the board; a draft that is no news is only noted.
-
-        Gives the number that its verdict stands under: its own, or that of the same draft before; 0 if it has none.
-        """
+    async def judge(self, candidate: Candidate, made: str | None) -> None:
+        """Put the verdict on the board; a draft that is no news is only noted."""
         number = candidate.number
         try:
             spliced = splice_noted(self._site.file, self._site.function, candidate.draft)
@@ -103,14 +98,14 @@ class Judge:
             function = _same(self._site, after)
         except (SpliceError, ValueError) as error:
             self._unusable(number, str(error))
-            return 0
+            return
         form = _form(after, function) + "".join(candidate.draft.helpers + candidate.draft.methods)
         if form in self._seen:
             same = self._seen[form]
             self._unusable(
                 number, f"it is the same as draft {same}" if same else "it is the code as it stands"
             )
-            return same
+            return
         self._seen[form] = number
         for note in (*candidate.notes, *spliced.notes):
             self._emitter.note(f"draft {number}: {note}")
@@ -119,14 +114,6 @@ class Judge:
         verdict = Verdict(number, candidate, function.source, data, diff, {}, complete=False)
         verdict = await self._tried(verdict, function, made)
         self._put(verdict)
-        return number
-
-    async def outputs(self, data: bytes, made: str) -> dict[str, str]:
-        """What the tests of the module `made` fail with, by id, with `data` in the file's place; not reported."""
-        suite = self._board.suite
-        order = self._order(suite, data, made, frozenset())
-        results, _ = await self._collect(replace(order, doctest=None, limits=BRIEF), None)
-        return {i: result.message for i, result in results.items() if is_made(i)}
 
     async def probe(
         self,

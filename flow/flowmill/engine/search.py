@@ -13,7 +13,6 @@ from flowmill.engine.desk import Desk
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.judge import Judge
 from flowmill.engine.meter import BudgetSpent, Meter
-from flowmill.engine.opinions import second_opinions
 from flowmill.engine.release import release
 from flowmill.engine.verdict import Verdict
 from flowmill.mutation.base import near_miss
@@ -66,8 +65,6 @@ class Search:
         self._exhausted = asyncio.Event()
         """Nothing is left to mutate, or was nothing at all."""
         self._confirming = asyncio.Lock()
-        self._compared = False
-        """Whether the first winner was compared with others, where few tests speak for it."""
         self._getting: asyncio.Task[Candidate | None] | None = None
         self._hearing: asyncio.Task[Mutant | None] | None = None
         self.confirmed: int | None = None
@@ -181,9 +178,6 @@ class Search:
         """Confirm the best draft; one that falls may leave another one verified, which is next."""
         async with self._confirming:
             with self._lanes.draft():
-                if self._board.verified and self._campaign is not None and not self._compared:
-                    self._compared = True
-                    await second_opinions(self._desk, self._judge, self._board, self._meter)
                 while self._board.verified:
                     if await confirm(self._judge, self._board, self._wider, self._emitter):
                         self.confirmed = self._board.best.number
