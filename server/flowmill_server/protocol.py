@@ -41,7 +41,7 @@ from flowmill_server.wire.calls import (
 )
 from flowmill_server.wire.faults import describe, error_object, internal, is_expected
 from flowmill_server.wire.frames import Garbled, Incoming, packed
-from flowmill_server.wire.handlers import Handler, Handlers
+from flowmill_server.wire.handlers import Handler, Handlers, is_request
 from flowmill_server.wire.questions import AnyFuture, Questions
 from flowmill_server.wire.shaping import structure_params
 
@@ -55,8 +55,6 @@ MOST_POPUPS = 3
 
 UNCANCELLABLE = frozenset({types.SHUTDOWN, types.WORKSPACE_EXECUTE_COMMAND})
 """What these began goes on, so an answer that says it was cancelled would be a lie."""
-
-OWN_REQUESTS = frozenset({"flow/run"})
 
 
 class FlowProtocol(LanguageServerProtocol):
@@ -181,7 +179,7 @@ class FlowProtocol(LanguageServerProtocol):
 
     def _on_notification(self, call: Notification) -> None:
         early = self.phase != "running" and call.method != types.EXIT
-        if early or self._handler(call.method) is None or _asks(call.method):
+        if early or self._handler(call.method) is None or is_request(call.method):
             logger.debug("%s was ignored", call.method)
             return
         try:
@@ -339,12 +337,6 @@ class FlowProtocol(LanguageServerProtocol):
     def _put(self, frame: bytes) -> None:
         if self._send is not None:
             self._send(frame)
-
-
-def _asks(method: str) -> bool:
-    """Whether the method is one of a request, which counts for nothing without an id."""
-    known = types.METHOD_TO_TYPES.get(method)
-    return method in OWN_REQUESTS or (known is not None and bool(known[1]))
 
 
 def _given(params: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from flowmill.context.neighbours import LINES, neighbours
 from flowmill.context.shapes import Files
+from flowmill.project.pytest_config import PytestConfig
 from flowmill.source.functions import find
 from flowmill.source.text import SourceFile
 
@@ -66,7 +67,8 @@ def folder(tmp_path: Path) -> Path:
 def shown(folder: Path, qualname: str, **overlay: str) -> tuple[str, ...]:
     file = SourceFile.read(folder / "tetum.py")
     buffers = {folder / f"{name}.py": text.encode() for name, text in overlay.items()}
-    return neighbours(file, find(file, qualname), Files(buffers))
+    is_test = PytestConfig(folder).is_test_file
+    return neighbours(file, find(file, qualname), Files(buffers), is_test)
 
 
 def test_the_one_with_words_and_parameters_in_common_without_its_docstring(folder: Path) -> None:
@@ -87,6 +89,18 @@ def test_an_open_buffer_stands_in_for_the_disk(folder: Path) -> None:
     assert shown(folder, "Tetum.currency", root="class Root: pass\n") == (
         "# Farsi.currency:\ndef currency(self, value):\n    return value",
     )
+
+
+def test_tests_are_no_neighbours(folder: Path) -> None:
+    """Some of them are held back from the model."""
+    for name in ("root", "farsi"):
+        (folder / f"{name}.py").rename(folder / f"test_{name}.py")
+    assert shown(folder, "Tetum.currency") == ()
+
+
+def test_a_file_that_cannot_be_read_hides_no_other(folder: Path) -> None:
+    (folder / "a.py").mkdir()
+    assert shown(folder, "Tetum.currency")[0].startswith("# Root.currency:")
 
 
 def test_nothing_where_nothing_is_like_it(folder: Path) -> None:

@@ -119,11 +119,14 @@ def _until_cancelled(work: Coroutine[Any, Any, Findings]) -> Findings | None:
     """What the work comes to; None if Ctrl-C or a plain kill ended it, and its processes are gone then."""
 
     async def main() -> Findings | None:
-        task = asyncio.ensure_future(work)
-        once = iter([task.cancel])  # a second one would keep it from ending what it started
+        task, stop = asyncio.ensure_future(work), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):  # Windows has no such handlers
-                asyncio.get_running_loop().add_signal_handler(number, lambda: next(once, bool)())
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        # Once: a second signal must not keep it from ending what it started.
+        (stopped if task.done() else task).cancel()
         await asyncio.wait([task])
         return None if task.cancelled() else task.result()
 

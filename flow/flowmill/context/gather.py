@@ -10,6 +10,7 @@ from flowmill.context.references import referred
 from flowmill.context.shapes import Context, Files, TestSource
 from flowmill.context.surroundings import callers, class_context, module_context
 from flowmill.context.testing import test_sources
+from flowmill.project.pytest_config import read_config
 from flowmill.shapes import Overlay, Project, TestRef
 from flowmill.source.function import Function
 from flowmill.source.splice import draft_of
@@ -41,5 +42,5 @@ def gather(
         definitions=referred(project, file, function, files),
         tests=found,
         callers=users,
-        neighbours=neighbours(file, function, files),
+        neighbours=neighbours(file, function, files, read_config(project.root).is_test_file),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,8 +24,13 @@ FOLDER = 200
 """Files beside the function's that are looked through for methods of its name."""
 
 
-def neighbours(file: SourceFile, function: Function, files: Files) -> tuple[str, ...]:
-    """The most alike function of the file, and for a method one of its name in a class near by, bases first."""
+def neighbours(
+    file: SourceFile, function: Function, files: Files, is_test: Callable[[Path], bool]
+) -> tuple[str, ...]:
+    """The most alike function of the file, and for a method one of its name in a class near by, bases first.
+
+    Test files are not looked at: some of what is in them is kept from the model.
+    """
     found = [
         (_likeness(other, function), other)
         for other in find_functions(file)
@@ -34,7 +39,7 @@ def neighbours(file: SourceFile, function: Function, files: Files) -> tuple[str,
     near = max(found, key=lambda pair: pair[0], default=(0.0, function))
     alike = [_shown(file, near[1])] if near[0] > 0 else []
     if function.classes and not (near[0] > 0 and near[1].name == function.name):
-        alike += _of_its_name(file, function, files)
+        alike += _of_its_name(file, function, files, _beside(file.path, files, is_test))
     return tuple(alike)
 
 
@@ -65,8 +70,9 @@ def _shared(other: Function, function: Function) -> float:
     return len(own & given) / max(1, len(own | given))
 
 
-def _of_its_name(file: SourceFile, function: Function, files: Files) -> list[str]:
-    beside = _beside(file.path, files)
+def _of_its_name(
+    file: SourceFile, function: Function, files: Files, beside: Mapping[Path, bytes]
+) -> list[str]:
     above = _ancestors(function.classes[-1], file, beside, files)
     defines = re.compile(rb"\bdef %s\(" % re.escape(function.name.encode()))
     found = [
@@ -79,13 +85,13 @@ def _of_its_name(file: SourceFile, function: Function, files: Files) -> list[str
     return [min(found)[2]] if found else []
 
 
-def _beside(path: Path, files: Files) -> dict[Path, bytes]:
+def _beside(path: Path, files: Files, is_test: Callable[[Path], bool]) -> dict[Path, bytes]:
     """The other modules of the folder."""
     found: dict[Path, bytes] = {}
-    with suppress(OSError):
-        for other in sorted(path.parent.glob("*.py"))[:FOLDER]:
-            if other != path:
-                found[other] = files.overlay.get(other) or other.read_bytes()
+    for other in sorted(path.parent.glob("*.py"))[:FOLDER]:
+        if other != path and not is_test(other):
+            with suppress(OSError):  # what cannot be read is no help
+                found[other] = files.overlay[other] if other in files.overlay else other.read_bytes()
     return found
 
 
@@ -117,10 +123,8 @@ def _shown(file: SourceFile, function: Function) -> str:
     if function.inline or function.docstring is None:
         text = whole(file, function.node)
     else:
-        head, body = (
-            file.text[function.start : function.header_end],
-            file.text[function.body_start : function.end],
-        )
+        head = file.text[function.start : function.header_end]
+        body = file.text[function.body_start : function.end]
         text = textwrap.dedent(normalise(f"{head}\n{body}"))
     text = shortened(text, LINES)
     return f"# {function.qualname}:\n{text}" if function.classes else text

@@ -106,11 +106,13 @@ def callers(file: SourceFile, function: Function) -> tuple[str, ...]:
         and function.name in names_in(node)
     ]
     # Of a caller within a caller, the inner one: its text is the same.
-    inner = [
-        node for node in found if not any(other in ast.walk(node) for other in found if other is not node)
-    ]
+    inner = [node for node in found if not any(_is_within(other, node) for other in found)]
     texts = (_caller(file, node, function.name) for node in inner)
     return tuple(sorted(texts, key=len)[:MOST_CALLERS])
+
+
+def _is_within(node: Def, outer: Def) -> bool:
+    return outer.lineno < node.lineno <= (outer.end_lineno or 0)
 
 
 def _caller(file: SourceFile, node: Def, name: str) -> str:

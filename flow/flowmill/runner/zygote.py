@@ -97,7 +97,7 @@ class Zygote:
                 async with self._sending:
                     self._send({"do": "run", "run": number}, ends)
                     run.pid = await asyncio.wait_for(began, BEGIN_SECONDS)
-            except BaseException as error:
+            except BaseException as error:  # a cancel too
                 # It may have begun by now, and nobody will hear it.
                 await self._end(number)
                 self._runs.pop(number, None)

@@ -54,5 +54,5 @@ def of_system(platform: str = sys.platform) -> dict[str, str]:
     if platform == "darwin":
         return {"seatbelt": NOT_YET}
     if platform == "win32":
-        return {"job object": "", "restricted token": ""}
+        return {"job object": NOT_YET, "restricted token": NOT_YET}
     return {}

@@ -7,10 +7,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, get_type_hints
 
+from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 Handler = Callable[[Any], Any]
 AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Any])
+
+
+OWN_REQUESTS = frozenset({"flow/run"})
+
+
+def is_request(method: str) -> bool:
+    """Whether the method is one of a request, which counts for nothing without an id."""
+    known = types.METHOD_TO_TYPES.get(method)
+    return method in OWN_REQUESTS or (known is not None and bool(known[1]))
 
 
 class Handlers:

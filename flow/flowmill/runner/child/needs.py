@@ -40,8 +40,7 @@ class Observer:
         self._busy.now = True
         try:
             handler(self, details)
-        except Exception:
-            # The audited code must not notice that it is watched.
+        except Exception:  # the audited code must not notice that it is watched
             self.unread += 1
         finally:
             self._busy.now = False
