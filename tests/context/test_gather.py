@@ -178,7 +178,7 @@ def gathered(
 
 def definitions_of(project: Project, qualname: str, seconds: float) -> tuple[str, ...]:
     file = SourceFile.read(project.root / "pkg" / "main.py")
-    return referred(project, file, find(file, qualname), Files({}), seconds)
+    return referred(project, file, find(file, qualname), Files({}), seconds=seconds)
 
 
 def test_header_body_and_doctests_are_the_functions_own(project: Project) -> None:
@@ -234,7 +234,7 @@ def test_definitions_in_an_open_buffer_are_read_there(project: Project) -> None:
         ).encode()
     }
 
-    definitions = referred(project, file, find(file, "total"), Files(buffer), 60)
+    definitions = referred(project, file, find(file, "total"), Files(buffer), seconds=60)
 
     assert "SCALE = 3" in definitions
 

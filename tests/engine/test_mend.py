@@ -8,6 +8,7 @@ import pytest
 
 from flowmill.engine.mend import Mended, Surroundings, Unusable, mend
 from flowmill.engine.reply import first_block_closed, repeats_endlessly
+from flowmill.engine.undefined import lookup_of
 from flowmill.shapes import FinishReason
 from flowmill.source.functions import find, find_functions
 from flowmill.source.imports import module_names
@@ -171,3 +172,50 @@ def test_endless_repetition_is_recognised() -> None:
 def test_the_first_closed_block_is_noticed_while_streaming() -> None:
     assert not first_block_closed("```python\ndef f():\n    return 1\n")
     assert first_block_closed("```python\ndef f():\n    return 1\n```\nBecause")
+
+
+NEIGHBOURS = b'''class Box:
+    def __init__(self):
+        self.scale = 1
+
+    def other(self, unit, cents=False):
+        joined = self.scale * unit
+        again = joined + 1
+        return joined
+
+    def size(self, unit, explode):
+        """The size."""
+'''
+
+
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ("return unit if exploded else 0", "return unit if explode else 0\n"),
+        ("return other(unit) + scale", "return self.other(unit) + self.scale\n"),
+        ("return joined + unit", "joined = self.scale * unit\nreturn joined + unit\n"),
+        ("return unit if cents else 0", "cents = False\nreturn unit if cents else 0\n"),
+        ("return colour", "return colour\n"),
+        ("return again", "return again\n"),
+        ("return [exploded for exploded in unit]", "return [exploded for exploded in unit]\n"),
+    ],
+)
+def test_names_that_nobody_defines_are_those_of_a_neighbour(line: str, body: str) -> None:
+    file = SourceFile.from_bytes(Path("boxes.py"), NEIGHBOURS)
+    function = find(file, "Box.size")
+    around = Surroundings(function, frozenset(module_names(file.tree)), lookup=lookup_of(file, function, ()))
+    reply = f"```python\ndef size(self, unit, explode):\n    {line}\n```"
+    made = mend(reply, "stop", around)
+    assert made.draft.body == body
+    assert bool(made.notes) == (body != f"{line}\n")
+
+
+def test_a_parameter_that_a_shown_function_has_by_default_is_taken_from_there() -> None:
+    file = SourceFile.from_bytes(Path("words.py"), SOURCE)
+    function = find(file, "count")
+    shown = ("def count_in(text, *, least=1, strict=True):\n    ...  # and more",)
+    around = Surroundings(
+        function, frozenset(module_names(file.tree)), lookup=lookup_of(file, function, shown)
+    )
+    made = mend("```python\ndef count(text, *, least=1):\n    return strict\n```", "stop", around)
+    assert made.draft.body == "strict = True\nreturn strict\n"

@@ -246,6 +246,15 @@ async def test_a_near_miss_of_the_model_is_mutated_too(tmp_path: Path) -> None:
     assert (best.origin, best.parent) == (MUTATED, 1)
 
 
+async def test_a_draft_that_passes_one_test_of_many_is_mutated(tmp_path: Path) -> None:
+    """One wrong name, or one entry too many, fails nearly all of them."""
+    stand = Stand(tmp_path, "raise NotImplementedError", [answer("return n * 3"), never()], MANY)
+    end = await stand.run("generate")
+    assert end.status == "verified", stand.notes
+    best = next(d for d in stand.drafts if d.draft == end.best)
+    assert (best.origin, best.parent) == (MUTATED, 1)
+
+
 async def test_few_tests_make_no_near_miss(tmp_path: Path) -> None:
     """Of a wrong draft, some change passes three tests."""
     near = [answer("if n:\n    return n * 2\nreturn 31")]

@@ -33,6 +33,7 @@ class Fitted:
     neighbours: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     tokens: int = 0
 
@@ -44,6 +45,8 @@ class _Room:
     free: int
     used: int = 0
     cut: list[str] = field(default_factory=list[str])
+    shown: set[str] = field(default_factory=set[str])
+    """The helpers of the tests that are in."""
 
     def take(self, text: str) -> bool:
         """Whether the text fits; if so, its room is taken."""
@@ -70,8 +73,8 @@ def estimate_tokens(text: str) -> int:
 def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     """The context cut to the model's size less its reply and `reserve` tokens for the rest of the prompt.
 
-    Kept longest, in this order: header (always), body, the calls that were seen, the first
-    test, callers, functions like it, two more tests, class, definitions, module, further tests.
+    Kept longest, in this order: header (always), body, the calls that were seen, names that wait to be used,
+    the first test, callers, functions like it, two more tests, class, definitions, module, further tests.
     """
     size = max(0, profile.context - profile.reply - reserve)
     room = _Room(size)
@@ -81,6 +84,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
         room.cut.append(f"everything but the header, which alone takes {room.used} of {size} tokens")
     body = room.block(context.body, "the present body")
     calls = tuple(text for text in context.calls if room.take(text))
+    waiting = context.waiting if room.take(", ".join(context.waiting)) else ()
     tests = _taken(room, context.tests[:1])
     callers = tuple(text for text in context.callers if room.take(text))
     neighbours = tuple(text for text in context.neighbours if room.take(text))
@@ -106,13 +110,19 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
         neighbours,
         callers,
         calls,
+        waiting,
         tuple(cut),
         room.used,
     )
 
 
 def _taken(room: _Room, tests: Sequence[TestSource]) -> tuple[TestSource, ...]:
-    return tuple(test for test in tests if room.take(test.text))
+    taken: list[TestSource] = []
+    for test in tests:
+        if room.take(test.less(room.shown)):
+            room.shown.update(test.company)
+            taken.append(test)
+    return tuple(taken)
 
 
 def _lines(room: _Room, text: str, name: str) -> str:

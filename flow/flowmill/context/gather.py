@@ -10,6 +10,7 @@ from flowmill.context.references import referred
 from flowmill.context.shapes import Context, Files, TestSource
 from flowmill.context.surroundings import callers, class_context, module_context
 from flowmill.context.testing import test_sources
+from flowmill.context.waiting import waiting
 from flowmill.project.pytest_config import read_config
 from flowmill.shapes import Overlay, Project, TestRef
 from flowmill.source.function import Function
@@ -33,14 +34,16 @@ def gather(
     files = Files(overlay)
     found = test_sources(project.root, function, tests, files)
     users = callers(file, function)
-    mentions = set(WORD.findall("\n".join([*users, *(test.text for test in found[:MENTIONING])])))
+    idle = waiting(file, function)
+    mentions = set(idle) | set(WORD.findall("\n".join([*users, *(test.text for test in found[:MENTIONING])])))
     return Context(
         header=function.header,
         body="" if function.is_stub else draft_of(function).body,
         module=module_context(file, function, mentions),
         klass=class_context(file, function),
-        definitions=referred(project, file, function, files),
+        definitions=referred(project, file, function, files, idle),
         tests=found,
         callers=users,
         neighbours=neighbours(file, function, files, read_config(project.root).is_test_file),
+        waiting=idle,
     )

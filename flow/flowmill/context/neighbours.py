@@ -16,7 +16,7 @@ from flowmill.source.functions import find_functions
 from flowmill.source.layout import normalise
 from flowmill.source.text import SourceFile
 
-LINES = 30
+LINES = 60
 """How much of one is shown."""
 ALIKE = 0.5
 """The share of parameters that two functions must have in common, if their names only resemble each other."""

@@ -12,7 +12,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,18 @@ Found = tuple[Path, str, int]
 
 
 def referred(
-    project: Project, file: SourceFile, function: Function, files: Files, seconds: float = SECONDS
+    project: Project,
+    file: SourceFile,
+    function: Function,
+    files: Files,
+    also: Collection[str] = (),
+    seconds: float = SECONDS,
 ) -> tuple[str, ...]:
-    """The source of what its annotations, body and docstring name, in that order, long ones cut."""
-    places = list(dict.fromkeys(_places(file, function)))[:MOST_NAMES]
+    """The source of what its annotations, body and docstring name, in that order, long ones cut.
+
+    `also` are further names of the module, which come last.
+    """
+    places = list(dict.fromkeys(_places(file, function, also)))[:MOST_NAMES]
     if not places:
         return ()
     search = _Search(project.root, file, places, seconds)
@@ -132,7 +140,7 @@ class _Search(threading.Thread):
         return path.is_relative_to(self._root) and not _FOREIGN & set(path.relative_to(self._root).parts)
 
 
-def _places(file: SourceFile, function: Function) -> Iterator[Place]:
+def _places(file: SourceFile, function: Function, also: Collection[str]) -> Iterator[Place]:
     node = function.node
     arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     stars = [argument for argument in (node.args.vararg, node.args.kwarg) if argument]
@@ -140,7 +148,16 @@ def _places(file: SourceFile, function: Function) -> Iterator[Place]:
     known = set(function.params) | set(dir(builtins))
     for part in [*(hint for hint in hints if hint), *node.decorator_list, *node.body]:
         yield from _places_in(file, part, known)
-    yield from _places_of_words(file, function, known)
+    text = ast.get_docstring(function.node) or ""
+    words = set(_WORD.findall(text)) - known
+    spoken = {word.lower().rstrip("s") for word in _PROSE.findall(f"{text} {function.name}")}
+
+    def is_meant(name: str) -> bool:
+        parts = {part.rstrip("s") for part in words_of(name)}
+        return name in words or (name not in known and len(parts) > 1 and parts <= spoken)
+
+    yield from _places_of_names(file, is_meant)
+    yield from _places_of_names(file, lambda name: name in also and name not in known)
 
 
 def _places_in(file: SourceFile, part: ast.AST, known: set[str]) -> Iterator[Place]:
@@ -159,16 +176,8 @@ def _places_in(file: SourceFile, part: ast.AST, known: set[str]) -> Iterator[Pla
     yield from (_place(file, offset) for offset in sorted(offsets.values()))
 
 
-def _places_of_words(file: SourceFile, function: Function, known: set[str]) -> Iterator[Place]:
-    """Where the module defines or imports a word of the docstring, or what is named by several of its words."""
-    text = ast.get_docstring(function.node) or ""
-    words = set(_WORD.findall(text)) - known
-    spoken = {word.lower().rstrip("s") for word in _PROSE.findall(f"{text} {function.name}")}
-
-    def is_meant(name: str) -> bool:
-        parts = {part.rstrip("s") for part in words_of(name)}
-        return name in words or (name not in known and len(parts) > 1 and parts <= spoken)
-
+def _places_of_names(file: SourceFile, is_meant: Callable[[str], bool]) -> Iterator[Place]:
+    """Where the module defines or imports what is meant: words of the docstring, or named by several of them."""
     for node in file.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and is_meant(node.name):
             start = file.span(node)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,36 @@ from flowmill.source.text import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class TestSource:
-    """A test function by its node id without parameters, with the fixtures and helpers it names."""
+    """A test function by its node id without parameters.
+
+    `text` is the whole: the fixtures and helpers that it names, which are `company`, and the test.
+    """
 
     __test__ = False
     id: str
     text: str
+    company: tuple[str, ...] = ()
+
+    def less(self, shown: Collection[str]) -> str:
+        """The text without what of its company was shown already."""
+        return without_company(self.text, [helper for helper in self.company if helper in shown])
+
+
+def without_company(text: str, shown: Iterable[str]) -> str:
+    """A test's text without these helpers."""
+    for helper in shown:
+        text = text.replace(f"{helper}\n\n", "", 1)
+    return text
+
+
+def told_once(tests: Iterable[TestSource]) -> tuple[str, ...]:
+    """The tests' texts, each helper only where it is needed first."""
+    shown: set[str] = set()
+    texts: list[str] = []
+    for test in tests:
+        texts.append(test.less(shown))
+        shown.update(test.company)
+    return tuple(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +52,7 @@ class Context:
     empty for a stub. `module` holds the module's imports, constants and signatures,
     the most useful lines first within each. `tests` begin with the shortest and most specific.
     `neighbours` are functions like it, `callers` the places where it is called, `calls` what it was seen to be given there.
+    `waiting` are names that are there and that nothing uses yet.
     """
 
     header: str
@@ -38,6 +64,7 @@ class Context:
     neighbours: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

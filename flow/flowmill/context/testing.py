@@ -24,11 +24,11 @@ def test_sources(
 ) -> tuple[TestSource, ...]:
     """One source for each test function, those that name the function first, then the shortest."""
     found = [
-        (rank, len(text), TestSource(test_id, text))
+        (rank, source)
         for test_id in dict.fromkeys(without_params(test.id) for test in tests if test.trust == "project")
-        for rank, text in _source(root, function, test_id, files)
+        for rank, source in _source(root, function, test_id, files)
     ]
-    return tuple(source for _, _, source in sorted(found, key=lambda one: one[:2]))
+    return tuple(source for _, source in sorted(found, key=lambda one: (one[0], len(one[1].text))))
 
 
 test_sources.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]
@@ -40,7 +40,7 @@ def without_params(test_id: str) -> str:
     return path + separator + rest.partition("[")[0]
 
 
-def _source(root: Path, function: Function, test_id: str, files: Files) -> Iterable[tuple[int, str]]:
+def _source(root: Path, function: Function, test_id: str, files: Files) -> Iterable[tuple[int, TestSource]]:
     path, _, rest = test_id.partition("::")
     file = files.get(root / path)
     if file is None or not rest:
@@ -52,7 +52,8 @@ def _source(root: Path, function: Function, test_id: str, files: Files) -> Itera
     if node is not None:
         rank = 0 if _names_of(function) & names_in(node) else 1
         classes_of_it = list(dict.fromkeys(one for one in (holder, *chain[-1:]) if one))
-        yield rank, _with_company(root, file, node, classes_of_it, files)
+        company = tuple(_company(root, file, node, classes_of_it, files))
+        yield rank, TestSource(test_id, "\n\n".join([*company, _whole(file, node, classes_of_it)]), company)
 
 
 def _names_of(function: Function) -> set[str]:
@@ -92,24 +93,23 @@ def _named(body: list[ast.stmt], name: str) -> Def | None:
     return found[-1] if found else None
 
 
-def _with_company(root: Path, file: SourceFile, node: Def, classes: list[ast.ClassDef], files: Files) -> str:
-    """The test with the short things it names; in its class, with the class's set-up.
+def _whole(file: SourceFile, node: Def, classes: list[ast.ClassDef]) -> str:
+    """The test; in its class, with the class's set-up.
 
     `classes` are the one that defines the test and the one that it is collected from.
     """
-    company = _company(root, file, node, classes, files)
     text = whole(file, node)
     if classes:
         members = [inner for one in classes for inner in one.body if isinstance(inner, ast.FunctionDef)]
         setups = [whole(file, inner) for inner in members if inner.name in _SETUP and _is_short(inner)]
         text = f"{class_line(classes[-1])}\n" + textwrap.indent("\n\n".join([*setups, text]), "    ")
-    return "\n\n".join([*company, text])
+    return text
 
 
 def _company(
     root: Path, file: SourceFile, node: Def, classes: list[ast.ClassDef], files: Files
 ) -> Iterable[str]:
-    """Short fixtures, helpers and constants that the test names."""
+    """Short fixtures, helpers and constants that the test names, each once."""
     wanted = names_in(node) | {argument.arg for argument in node.args.args} | _fixtures_used(node)
     sources = [*((file, one.body) for one in reversed(classes)), (file, file.tree.body)]
     sources += [(conftest, conftest.tree.body) for conftest in _conftests(root, file.path, files)]

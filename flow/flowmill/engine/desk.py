@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from flowmill.context.fit import Fitted
+from flowmill.context.shapes import without_company
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.mend import Surroundings, Unusable, mend
 from flowmill.engine.meter import Meter
@@ -37,9 +38,11 @@ class Task:
 
     @property
     def unseen_sources(self) -> Mapping[str, str]:
-        """The sources that the prompt's own list of tests does not hold already."""
+        """The sources that the prompt's own list of tests does not hold already, less the helpers that it holds."""
         listed = {test.text for test in self.context.tests}
-        return {i: text for i, text in self.test_sources.items() if text not in listed}
+        helpers = {helper for test in self.context.tests for helper in test.company}
+        unseen = {i: text for i, text in self.test_sources.items() if text not in listed}
+        return {i: without_company(text, helpers) for i, text in unseen.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from flowmill.engine.verdict import Suite, Verdict, is_made
 from flowmill.shapes import FINE, TestResult
 
-MAX_CHARS = 1400
+MAX_CHARS, MAX_SMALL = 1400, 800
+"""How much is told of a failure, and to a model that reads slowly."""
+_UNDERLINE = re.compile(r"^[ |E]*[~^]+ *\n?", re.M)
+"""Python's marks below a line of a traceback."""
 
 
 def failing_visible(verdict: Verdict, suite: Suite) -> tuple[TestResult, ...]:
@@ -23,14 +27,14 @@ def _shown(test_id: str, suite: Suite) -> bool:
     return test_id in suite.visible or test_id in suite.doctests
 
 
-def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> str:
+def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str], *, size: int = MAX_CHARS) -> str:
     """The plainest failing test: its code, how it calls the function, what happened, and a test that passes.
 
-    `sources` maps test ids to their source. Empty if no visible test fails.
+    In about `size` characters. `sources` maps test ids to their source. Empty if no visible test fails.
     """
     failures = failing_visible(verdict, suite)
     if not failures and verdict.problem and not verdict.results:
-        return f"The tests cannot even be collected:\n```\n{tail(verdict.problem, MAX_CHARS)}\n```"
+        return f"The tests cannot even be collected:\n```\n{tail(verdict.problem, size)}\n```"
     if not failures:
         return ""
     worst = failures[0]
@@ -42,7 +46,12 @@ def failing_case(verdict: Verdict, suite: Suite, sources: Mapping[str, str]) -> 
     if before is not None and before.call:
         lines.append(f"The first call there: `{before.call}`")
     if worst.details:
-        lines += ["It reports:", "```", tail(worst.details, MAX_CHARS - sum(map(len, lines))), "```"]
+        lines += [
+            "It reports:",
+            "```",
+            tail(_UNDERLINE.sub("", worst.details), size - sum(map(len, lines))),
+            "```",
+        ]
     near = [i for i, r in verdict.results.items() if r.outcome == "passed" and i in suite.visible]
     if near:
         lines.append(f"{len(near)} other tests pass, `{short_id(near[0])}` among them: keep them passing.")

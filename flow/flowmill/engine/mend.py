@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowmill.engine.names import bound_names, missing_imports, used_names
 from flowmill.engine.reply import Block, code_blocks, parse, parse_leniently, repeats_endlessly
+from flowmill.engine.undefined import NOWHERE, Lookup, meant
 from flowmill.shapes import Draft, FinishReason
 from flowmill.source.functions import Function, find_functions
 from flowmill.source.splice import draft_of
@@ -43,6 +45,8 @@ class Surroundings:
     module_name: str = ""
     siblings: frozenset[str] = frozenset()
     """Names that the function's class has already."""
+    lookup: Lookup = NOWHERE
+    """Where names may come from that a draft uses and nobody defines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +171,19 @@ def _user_parameters(body: str, found: Function, function: Function) -> str:
         if theirs != ours and theirs not in function.params
     }
     tree = parse(f"async def _():\n{textwrap.indent(body, ' ')}") if wanted else None
+    taken = bound_names([tree]) | set(used_names([tree])) if tree else set[str]()
+    return _renamed(body, {theirs: ours for theirs, ours in wanted.items() if ours not in taken})
+
+
+def _renamed(body: str, wanted: Mapping[str, str]) -> str:
+    """The body with these names written otherwise, whatever is in texts left as it is."""
+    tree = parse(f"async def _():\n{textwrap.indent(body, ' ')}") if wanted else None
     if tree is None:
         return body
-    taken = bound_names([tree]) | set(used_names([tree]))
     spots = [
         (n.lineno - 2, n.col_offset - 1, n.id)
         for n in ast.walk(tree)
-        if isinstance(n, ast.Name) and n.id in wanted and wanted[n.id] not in taken
+        if isinstance(n, ast.Name) and n.id in wanted
     ]
     lines = [line.encode() for line in body.split("\n")]
     for row, column, name in sorted(spots, reverse=True):
@@ -201,10 +211,15 @@ def _with_company(
     )
     known = around.module_names | set(around.function.params) | _bound_by(imports)
     imports += missing_imports(roots, known)
+    text = draft.body
+    if body is not None:
+        known |= _bound_by(imports) | bound_names([*helpers])
+        names = meant(body, around.function.params, known, around.lookup)
+        text = "".join(f"{line}\n" for line in names.first) + _renamed(text, names.renamed)
+        notes += names.notes
     unparse = tuple(ast.unparse(node) for node in helpers)
     return Mended(
-        Draft(draft.body, tuple(dict.fromkeys(imports)), unparse, tuple(ast.unparse(m) for m in methods)),
-        notes,
+        Draft(text, tuple(dict.fromkeys(imports)), unparse, tuple(ast.unparse(m) for m in methods)), notes
     )
 
 

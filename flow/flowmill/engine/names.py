@@ -31,7 +31,7 @@ _KNOWN: dict[str, str] = {
     "typing": "Any Dict FrozenSet List NamedTuple Optional Set Tuple Type TypeVar Union cast",
 }
 _FROM = {name: module for module, names in _KNOWN.items() for name in names.split()}
-_BUILTINS = frozenset(dir(builtins)) | {
+BUILTINS = frozenset(dir(builtins)) | {
     "__class__",
     "__file__",
     "__name__",
@@ -76,7 +76,7 @@ def used_names(nodes: Iterable[ast.AST]) -> list[str]:
 def missing_imports(nodes: Iterable[ast.AST], known: Iterable[str]) -> tuple[str, ...]:
     """Import statements for well-known names that the trees use and neither they nor `known` bind."""
     roots = tuple(nodes)
-    have = _BUILTINS | bound_names(roots) | set(known)
+    have = BUILTINS | bound_names(roots) | set(known)
     found: list[str] = []
     attributes = {
         n.value.id

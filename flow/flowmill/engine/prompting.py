@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from flowmill.context.shapes import told_once
 from flowmill.engine.desk import Task
 from flowmill.shapes import Message, Prompt
 
@@ -44,7 +45,8 @@ def task_prefix(task: Task) -> str:
         neighbours=context.neighbours,
         callers=context.callers,
         calls=context.calls,
-        tests=[t.text for t in context.tests],
+        tests=told_once(context.tests),
+        waiting=context.waiting,
         header=textwrap.dedent(context.header).strip("\n"),
         body=_under(task, context.body),
         rejected=task.rejected,

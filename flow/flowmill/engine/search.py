@@ -15,7 +15,7 @@ from flowmill.engine.judge import Judge
 from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.release import release
 from flowmill.engine.verdict import Verdict
-from flowmill.mutation.base import near_miss
+from flowmill.mutation.base import may_be_near
 from flowmill.mutation.campaign import Campaign
 from flowmill.mutation.lanes import Lanes
 from flowmill.mutation.mutant import Mutant
@@ -27,6 +27,8 @@ AHEAD_SECONDS, AHEAD_SHARE = 20.0, 0.3
 """How long, and for which share of the run, mutations have the cores to themselves before the model gets them."""
 TESTS_SECONDS = 5.0
 """How long a draft's tests have them to themselves before the model is asked for the next one."""
+CHANGES_SECONDS = 4.0
+"""And how long small changes of a draft that is not right yet."""
 
 
 class Search:
@@ -34,8 +36,8 @@ class Search:
 
     Up to `lanes` drafts are judged at once; where the strategy has it, mutations take what lanes are free.
     If the model `shares_cores` with the tests, they take turns: beside a model that writes, the tests that stand
-    back for it get a tenth of a core. So a repair begins with a while of mutations, and each draft is tested before
-    the next one is asked for.
+    back for it get a tenth of a core. So a repair begins with a while of mutations, and each draft is tested, and
+    for a while changed, before the next one is asked for.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class Search:
         self._queue: asyncio.Queue[Candidate | None] = asyncio.Queue(maxsize=2)
         self._shares_cores = shares_cores
         self._campaign: Campaign | None = None
+        self._looked_at = 0
+        """Verdicts that were looked at for a draft to change."""
         self._exhausted = asyncio.Event()
         """Nothing is left to mutate, or was nothing at all."""
         self._confirming = asyncio.Lock()
@@ -148,14 +152,17 @@ class Search:
             return True
         release(self._board, self._emitter)
         self._board.arrived()
-        best = self._board.best
-        if best.candidate is not None and best.candidate.origin == "model" and near_miss(best, self._board):
-            self._mutate(best, best.candidate.draft)
+        for verdict in self._board.verdicts[self._looked_at :]:
+            candidate = verdict.candidate
+            if candidate is not None and candidate.origin == "model" and may_be_near(verdict, self._board):
+                self._mutate(verdict, candidate.draft)
+        self._looked_at = len(self._board.verdicts)
         return False
 
     def _mutate(self, verdict: Verdict, draft: Draft) -> None:
         """Have this body mutated beside the model's work, unless it is already."""
         if self._campaign is not None:
+            self._exhausted.clear()
             self._campaign.add(verdict, draft)
             self._hearing = self._hearing or asyncio.create_task(self._campaign.news())
 
@@ -210,12 +217,18 @@ class Search:
             pass
 
     async def _let_finish(self) -> None:
-        """Wait for the draft's tests, not for slow ones, and for the confirmation if it has won."""
-        if self._shares_cores:
+        """Wait for the draft's tests and some changes of it, not for slow ones, and for the confirmation if one has won."""
+        if not self._shares_cores:
+            return
+        changed = len(self._board.verdicts)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
+        fresh = [v for v in self._board.verdicts[changed:] if may_be_near(v, self._board)]
+        if self._campaign is not None and fresh:
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
-            async with self._confirming:
-                pass
+                await asyncio.wait_for(self._exhausted.wait(), CHANGES_SECONDS)
+        async with self._confirming:
+            pass
 
     async def _ask(self, strategy: StrategyName) -> None:
         if strategy in ("flow", "sample") and not self._board.suite.trusts:

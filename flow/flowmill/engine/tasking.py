@@ -14,6 +14,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.holding import function_of, hold_back
 from flowmill.engine.mend import Surroundings
 from flowmill.engine.request import RunRequest
+from flowmill.engine.undefined import lookup_of
 from flowmill.engine.verdict import Suite
 from flowmill.project.selection import module_name
 from flowmill.shapes import Mode, ModelProfile
@@ -71,7 +72,13 @@ async def make_task(
         function=function,
         context=fitted,
         profile=profile,
-        around=Surroundings(function, frozenset(module_names(file.tree)), module, _siblings(function, file)),
+        around=Surroundings(
+            function,
+            frozenset(module_names(file.tree)),
+            module,
+            _siblings(function, file),
+            lookup_of(file, function, fitted.neighbours),
+        ),
         test_sources={t.id: sources[function_of(t.id)] for t in suite.tests if function_of(t.id) in sources},
         rejected=request.rejected,
         seed=request.seed,

@@ -18,10 +18,10 @@ from flowmill.source.function import Function
 from flowmill.source.text import SourceFile, parse
 
 MOST_AFTERWARDS = 400
-"""Changes of a body that is itself a mutant."""
+"""Changes of a body that is itself a draft or a mutant."""
 TOO_SLOW = 3
-NEAR_TESTS = 6
-"""A draft is nearly right only by the word of so many tests: of few, some change of a wrong one passes all."""
+ENOUGH_TESTS = 6
+"""A draft is changed only where so many tests judge it: of few, some change of a wrong one passes all."""
 FIRST_TESTS = 6
 """Failing tests that a mutant is run on before all others."""
 
@@ -45,6 +45,7 @@ class Base:
     run: frozenset[str]
     hangs: bool
     depth: int
+    tries: int = 0
     ahead: list[Change] = field(default_factory=list[Change])
     late: list[Change] = field(default_factory=list[Change])
     slow: Counter[tuple[Kind, int]] = field(default_factory=Counter[tuple[Kind, int]])
@@ -102,7 +103,7 @@ def prepared(base: Base, root: Path, suite: Suite, sources: Mapping[str, str]) -
     first_line = base.file.line_at(base.function.body_start)
     suspicion = from_tracebacks(failures, base.file.path, root, first_line, parse(base.draft.body))
     found = changes(base.draft.body, nearby, suspicion)
-    base.ahead = found[: MOST_AFTERWARDS if base.depth > 1 else None][::-1]
+    base.ahead = found[: MOST_AFTERWARDS if base.depth > 1 or base.verdict.number else None][::-1]
     return base
 
 
@@ -116,14 +117,16 @@ def stands_alone(base: Base, alone: Mapping[str, TestResult]) -> bool:
     )
 
 
-def near_miss(verdict: Verdict, board: Board) -> bool:
-    """Whether a draft passes two thirds of its tests, more than the code as it stood, and not all."""
+def may_be_near(verdict: Verdict, board: Board) -> bool:
+    """Whether a draft that does some good, but not all, may be one small change away from it.
+
+    How many tests it passes tells little: one wrong entry of a dictionary fails nearly all of them.
+    """
     suite = board.suite
     ids = counted(verdict, suite)
     good = passed(verdict, suite, ids)
     before = baseline_passes(suite, suite.counting, was_stub=suite.was_stub)
-    enough = len(ids) >= NEAR_TESTS and 3 * good >= 2 * len(ids)
-    return verdict.complete and enough and before < good < len(ids)
+    return verdict.complete and len(ids) >= ENOUGH_TESTS and before < good < len(ids)
 
 
 def told_apart(bodies: Sequence[str]) -> set[str]:

@@ -163,9 +163,10 @@ class Campaign:
             await asyncio.sleep(0)  # It takes its lane.
 
     async def _next(self) -> tuple[Base, Change, Draft, bytes] | None:
-        """The next one that is new and can be run; bases take turns."""
+        """The next one that is new and can be run, of the body that was changed least often."""
         while bases := [base for base in self._bases if base.left]:
-            base = bases[self.tried % len(bases)]
+            base = min(bases, key=lambda base: base.tries)
+            base.tries += 1
             change = base.next()
             body = change.write() if change else None
             said = meaning(body) if body is not None else None

@@ -11,6 +11,7 @@ from flowmill.mutation.shapes import Change
 
 NEAREST = 12
 """Other names that are tried in place of one."""
+MOST_ENTRIES = 8
 _EMPTY = (ast.List([], ast.Load()), ast.Tuple([], ast.Load()), ast.Dict([], []))
 
 
@@ -114,6 +115,8 @@ def containers(scene: Scene) -> Iterator[Change]:
 
 
 def _of_container(scene: Scene, node: ast.List | ast.Tuple | ast.Dict | ast.Set) -> Iterator[Change]:
+    if isinstance(node, ast.Dict):
+        yield from _entries(scene, node)
     elements = [] if isinstance(node, ast.Dict) else node.elts
     empty = not (node.keys if isinstance(node, ast.Dict) else elements)
     if empty:
@@ -143,6 +146,14 @@ def _of_container(scene: Scene, node: ast.List | ast.Tuple | ast.Dict | ast.Set)
             node,
             _with(node, turned),
         )
+
+
+def _entries(scene: Scene, node: ast.Dict) -> Iterator[Change]:
+    """One entry less."""
+    for place in range(len(node.keys) if 2 <= len(node.keys) <= MOST_ENTRIES else 0):
+        keys = [key for n, key in enumerate(node.keys) if n != place]
+        values = [value for n, value in enumerate(node.values) if n != place]
+        yield scene.swap("simplify", node, ast.Dict(keys, values))
 
 
 def _empty(like: ast.AST) -> ast.expr:

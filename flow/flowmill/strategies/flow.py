@@ -12,15 +12,18 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from flowmill.context.shapes import told_once
 from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk
-from flowmill.engine.feedback import failing_case
+from flowmill.engine.feedback import MAX_CHARS, MAX_SMALL, failing_case, short_id
 from flowmill.engine.mend import SCAFFOLDS
 from flowmill.engine.prompting import header_prefill, prompt_for
 from flowmill.engine.verdict import Verdict
 from flowmill.shapes import Candidate, Prompt
 
 IDEAS = 3
+SHORT_TEST = 400
+"""Characters up to which a test is shown again."""
 STEPS, FAULT = SCAFFOLDS
 
 
@@ -131,15 +134,22 @@ class Flow:
                 yield candidate
 
     def _write(self, plan: Plan, idea: str, entry: Entry, place: int) -> Prompt:
-        tests = self._task.context.tests
-        focus = tests[place % len(tests)].text if entry.focus and tests else ""
         return prompt_for(
             self._task,
             "write",
-            {"plan": plan.reflection, "idea": idea, "focus": focus},
+            {"plan": plan.reflection, "idea": idea, "focus": self._focus(place) if entry.focus else ""},
             prefill=self._prefill(entry),
             temperature=self._temperature(entry),
         )
+
+    def _focus(self, place: int) -> str:
+        """A test, again; of a long one the name, since reading it twice takes seconds."""
+        tests = self._task.context.tests
+        if not tests:
+            return ""
+        at = place % len(tests)
+        text = told_once(tests)[at]
+        return f"\n```python\n{text}\n```" if len(text) <= SHORT_TEST else f"`{short_id(tests[at].id)}`"
 
     def _repair(self, board: Board, plan: Plan, verdict: Verdict, entry: Entry) -> Prompt:
         attempt = textwrap.dedent(verdict.code).strip() if verdict.number else ""
@@ -149,7 +159,12 @@ class Flow:
             {
                 "plan": plan.reflection,
                 "attempt": attempt,
-                "failure": failing_case(verdict, board.suite, self._task.unseen_sources),
+                "failure": failing_case(
+                    verdict,
+                    board.suite,
+                    self._task.unseen_sources,
+                    size=MAX_SMALL if self._task.profile.prompt else MAX_CHARS,
+                ),
             },
             prefill=self._prefill(entry),
             temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
 
-CALL_CHARS = 400
+CALL_CHARS = 300
 TEXT_CHARS = 60
+HELD_CHARS, OBJECT_CHARS = 40, 120
+"""How much is shown of one attribute of an object, and of all."""
 ENTRIES = 6
 """What is shown of a collection, or of an object's attributes."""
 DEPTH = 3
@@ -95,8 +97,8 @@ def _object(value: object, name: str, depth: int) -> str:
     if type(held) is not dict:
         return f"<{name}>"
     attributes = cast("dict[str, object]", held)
-    shown = [f"{key}={describe(attributes[key], 1)}" for key in islice(attributes, ENTRIES)]
-    return f"<{' '.join([name, *shown])}>"
+    shown = [f"{key}={cut(describe(attributes[key], 1), HELD_CHARS)}" for key in islice(attributes, ENTRIES)]
+    return f"<{cut(' '.join([name, *shown]), OBJECT_CHARS)}>"
 
 
 def cut(text: str, size: int) -> str:

@@ -1,0 +1,96 @@
+"""Names that are there and that nothing uses yet: what a body that is still to be written may be waited for by."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from flowmill.source.function import Function
+from flowmill.source.text import SourceFile
+
+MOST = 10
+"""More of them say nothing."""
+_ERRORS = ("Error", "Exception", "Warning")
+
+
+def waiting(file: SourceFile, function: Function) -> tuple[str, ...]:
+    """Imports, private definitions and exceptions of the module, and private members of the class, all unused.
+
+    What the function's own body uses counts as used. Imports of an `__init__.py` are for others.
+    """
+    there = {name: node for node, name in _there(file, function) if name != function.name}
+    used = _used(file.tree, there)
+    found = tuple(name for name in there if name not in used)
+    return found if len(found) <= MOST else ()
+
+
+def _there(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, str]]:
+    for node in file.tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from _imported(file, node)
+        else:
+            yield from (
+                (node, name) for name in _defined(node) if _is_private(name) or name.endswith(_ERRORS)
+            )
+    for owner in ast.walk(file.tree):
+        if isinstance(owner, ast.ClassDef) and function.classes[-1:] == (owner.name,):
+            members = [(node, name) for node in owner.body for name in _defined(node)]
+            yield from ((node, name) for node, name in members if _is_private(name))
+
+
+def _imported(file: SourceFile, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[ast.AST, str]]:
+    """What an import binds for this module's own use."""
+    if file.path.name == "__init__.py" or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+        return
+    if "noqa" in file.line(node.end_lineno or node.lineno):
+        return
+    for alias in node.names:
+        if alias.name != "*" and alias.asname != alias.name:
+            yield node, alias.asname or alias.name.partition(".")[0]
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
+    return []
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def _used(tree: ast.Module, there: dict[str, ast.AST]) -> set[str]:
+    """Which of them the module reads outside of their own definition, annotations and `__all__` included."""
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            name, line = node.attr, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            name, line = node.id, node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            used.update(word for word in _words(node.value) if word in there)
+            continue
+        else:
+            continue
+        owner = there.get(name)
+        if owner is not None and not _within(owner, line):
+            used.add(name)
+    return used
+
+
+def _words(text: str) -> list[str]:
+    """The names in a text that may be an annotation or an entry of `__all__`; prose is neither."""
+    try:
+        tree = ast.parse(text, mode="eval") if len(text) <= 200 and "\n" not in text else None
+    except (SyntaxError, ValueError):
+        return []
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
+
+
+def _within(node: ast.AST, line: int) -> bool:
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    return node.lineno <= line <= (node.end_lineno or 0)
