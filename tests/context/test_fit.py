@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowmill.context.fit import FENCE, Fitted, estimate_tokens, fit
-from flowmill.context.shapes import Context, TestSource
+from flowmill.context.shapes import Context, TestSource, told_once
 from flowmill.shapes import ModelProfile
 
 
@@ -110,3 +110,13 @@ def test_the_header_stays_even_if_it_is_too_long() -> None:
 )
 def test_tokens_are_estimated_by_bytes(words: str, tokens: int) -> None:
     assert estimate_tokens(words) == tokens
+
+
+def test_a_helper_of_several_tests_is_told_and_counted_once() -> None:
+    helper = text(30, "h")
+    tests = tuple(
+        TestSource(f"t.py::test_{n}", f"{helper}\n\n{text(20, str(n))}", (helper,)) for n in range(3)
+    )
+    assert told_once(tests) == (tests[0].text, text(20, "1"), text(20, "2"))
+    fitted = shrunk(Context(header=text(20), tests=tests), 20 + 52 + 20)
+    assert fitted.tests == tests[:2]

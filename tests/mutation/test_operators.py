@@ -50,6 +50,7 @@ def made(body: str, *params: str, kind: Kind | None = None, **nearby: object) ->
         ("slice", "return a[b:]", ["return a[:b]"]),
         ("slice", "return f(a)", ["return f(a[1:])", "return f(a[::-1])"]),
         ("container", "return []", ["return [[]]", "return None"]),
+        ("simplify", "return {'a': 1, **b}", ["return {'a': 1}", "return {**b}"]),
         ("minmax", "a = a + b", ["a = max(0, a + b)", "a = min(a, a + b)"]),
         ("unwrap", "return sorted(a)", ["return a"]),
         ("wrap", "b = g(a)\nreturn b", ["b = g(a)\nreturn g(b)"]),

@@ -33,14 +33,15 @@ def module_context(file: SourceFile, function: Function, mentions: Collection[st
     """Imports, then constants and signatures that the function or its users mention, then the others.
 
     `mentions` are the names that stand in its callers and tests. What shares a word with the function's
-    own name counts as mentioned: a body that is not there yet cannot name it.
+    own name or its parameters counts as mentioned: a body that is not there yet cannot name it. Of the other
+    functions those come first that take a parameter of the same name, then those that stand near by.
     """
     own = outermost(file.tree, function.def_line)
     used = names_in(function.node) | set(mentions)
-    words = words_of(function.name)
+    words = words_of(function.name).union(*map(words_of, function.params))
     imports: list[str] = []
     near: list[str] = []
-    far: list[str] = []
+    far: list[tuple[int, int, str]] = []
     constants: list[str] = []
     for node in file.tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -54,9 +55,18 @@ def module_context(file: SourceFile, function: Function, mentions: Collection[st
                     class_head(file, node) if isinstance(node, ast.ClassDef) else signature(file, node)
                 )
             else:
-                far.append(_brief(file, node))
-    blocks = ["\n".join(imports), "\n".join(near), "\n".join([*far, *constants])]
+                shared = 0 if isinstance(node, ast.ClassDef) else len(_parameters(node) & {*function.params})
+                far.append((-shared, abs(node.lineno - function.def_line), _brief(file, node)))
+    blocks = [
+        "\n".join(imports),
+        "\n".join(near),
+        "\n".join([*(text for *_, text in sorted(far)), *constants]),
+    ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _parameters(node: Def) -> set[str]:
+    return {argument.arg for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]}
 
 
 def _bound(node: ast.Assign | ast.AnnAssign) -> list[str]:

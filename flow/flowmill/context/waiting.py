@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 
 from flowmill.source.function import Function
 from flowmill.source.text import SourceFile
 
 MOST = 10
 """More of them say nothing."""
+LONG = 200
+"""No text of more characters is taken for an annotation."""
 _ERRORS = ("Error", "Exception", "Warning")
 
 
@@ -18,13 +21,15 @@ def waiting(file: SourceFile, function: Function) -> tuple[str, ...]:
 
     What the function's own body uses counts as used. Imports of an `__init__.py` are for others.
     """
-    there = {name: node for node, name in _there(file, function) if name != function.name}
-    used = _used(file.tree, there)
+    names = {name: node for node, name in _of_module(file)}
+    members = {name: node for node, name in _of_class(file, function)}
+    there = {name: node for name, node in {**names, **members}.items() if name != function.name}
+    used = _used(file.tree, there, members)
     found = tuple(name for name in there if name not in used)
     return found if len(found) <= MOST else ()
 
 
-def _there(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, str]]:
+def _of_module(file: SourceFile) -> Iterator[tuple[ast.AST, str]]:
     for node in file.tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from _imported(file, node)
@@ -32,6 +37,9 @@ def _there(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, str]
             yield from (
                 (node, name) for name in _defined(node) if _is_private(name) or name.endswith(_ERRORS)
             )
+
+
+def _of_class(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, str]]:
     for owner in ast.walk(file.tree):
         if isinstance(owner, ast.ClassDef) and function.classes[-1:] == (owner.name,):
             members = [(node, name) for node in owner.body for name in _defined(node)]
@@ -62,32 +70,27 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def _used(tree: ast.Module, there: dict[str, ast.AST]) -> set[str]:
-    """Which of them the module reads outside of their own definition, annotations and `__all__` included."""
+def _used(tree: ast.Module, there: Mapping[str, ast.AST], members: Collection[str]) -> set[str]:
+    """Which of them the module reads outside of their own definition, by name or as an attribute."""
     used: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr in members:
             name, line = node.attr, node.lineno
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in members:
             name, line = node.id, node.lineno
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            used.update(word for word in _words(node.value) if word in there)
+            used.update(_quoted(node.value))
             continue
         else:
             continue
-        owner = there.get(name)
-        if owner is not None and not _within(owner, line):
+        if name in there and not _within(there[name], line):
             used.add(name)
     return used
 
 
-def _words(text: str) -> list[str]:
-    """The names in a text that may be an annotation or an entry of `__all__`; prose is neither."""
-    try:
-        tree = ast.parse(text, mode="eval") if len(text) <= 200 and "\n" not in text else None
-    except (SyntaxError, ValueError):
-        return []
-    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
+def _quoted(text: str) -> list[str]:
+    """The classes and the like that a text names which may be an annotation or an entry of `__all__`."""
+    return re.findall(r"\b[A-Z]\w*", text) if len(text) <= LONG else []
 
 
 def _within(node: ast.AST, line: int) -> bool:

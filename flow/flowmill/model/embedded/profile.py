@@ -7,7 +7,7 @@ from dataclasses import replace
 from flowmill.model.profiles import profile_for
 from flowmill.shapes import ModelProfile
 
-PROMPT = 2000
+PROMPT = 2500
 """Prompt tokens that two cores read in about 25 seconds, once a run: later calls find them cached."""
 REPLY = 700
 
