@@ -154,10 +154,13 @@ class Search:
         self._board.arrived()
         for verdict in self._board.verdicts[self._looked_at :]:
             candidate = verdict.candidate
-            if candidate is not None and candidate.origin == "model" and may_be_near(verdict, self._board):
+            if candidate is not None and candidate.origin == "model" and self._may_be_near(verdict):
                 self._mutate(verdict, candidate.draft)
         self._looked_at = len(self._board.verdicts)
         return False
+
+    def _may_be_near(self, verdict: Verdict) -> bool:
+        return may_be_near(verdict, self._board, self._desk.task.test_sources)
 
     def _mutate(self, verdict: Verdict, draft: Draft) -> None:
         """Have this body mutated beside the model's work, unless it is already."""
@@ -223,7 +226,7 @@ class Search:
         changed = len(self._board.verdicts)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
-        fresh = [v for v in self._board.verdicts[changed:] if may_be_near(v, self._board)]
+        fresh = [v for v in self._board.verdicts[changed:] if self._may_be_near(v)]
         if self._campaign is not None and fresh:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._exhausted.wait(), CHANGES_SECONDS)

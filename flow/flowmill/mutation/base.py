@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from flowmill.source.text import SourceFile, parse
 MOST_AFTERWARDS = 400
 """Changes of a body that is itself a draft or a mutant."""
 TOO_SLOW = 3
-ENOUGH_TESTS = 6
-"""A draft is changed only where so many tests judge it: of few, some change of a wrong one passes all."""
+ENOUGH_CHECKS = 6
+"""A draft is changed only where so much is asked of it: of little, some change of a wrong one fulfils all."""
+_CHECK = re.compile(r"\bassert\b|\bassert[A-Z_]\w*\(|\braises\(|^>>> ", re.M)
 FIRST_TESTS = 6
 """Failing tests that a mutant is run on before all others."""
 
@@ -117,16 +119,18 @@ def stands_alone(base: Base, alone: Mapping[str, TestResult]) -> bool:
     )
 
 
-def may_be_near(verdict: Verdict, board: Board) -> bool:
+def may_be_near(verdict: Verdict, board: Board, sources: Mapping[str, str]) -> bool:
     """Whether a draft that does some good, but not all, may be one small change away from it.
 
     How many tests it passes tells little: one wrong entry of a dictionary fails nearly all of them.
+    `sources` are those of tests, by their ids.
     """
     suite = board.suite
     ids = counted(verdict, suite)
     good = passed(verdict, suite, ids)
     before = baseline_passes(suite, suite.counting, was_stub=suite.was_stub)
-    return verdict.complete and len(ids) >= ENOUGH_TESTS and before < good < len(ids)
+    checks = sum(max(1, len(_CHECK.findall(sources.get(i, "")))) for i in ids)
+    return verdict.complete and checks >= ENOUGH_CHECKS and before < good < len(ids)
 
 
 def told_apart(bodies: Sequence[str]) -> set[str]:
