@@ -113,3 +113,10 @@ def test_a_long_one_is_cut(folder: Path) -> None:
     (text,) = shown(folder, "Tetum.currency", root=long)
     assert text.count("\n") == LINES
     assert text.endswith("...  # and more")
+
+
+def test_a_strangers_method_that_needs_what_the_class_does_not_have_misleads(folder: Path) -> None:
+    stranger = "class Farsi:\n    def currency(self, value):\n        return self.{}(value)\n"
+    assert shown(folder, "Tetum.currency", root="", farsi=stranger.format("rial")) == ()
+    (text,) = shown(folder, "Tetum.currency", root="", farsi=stranger.format("cardinal"))
+    assert text.startswith("# Farsi.currency:")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from flowmill.context.waiting import waiting
 from flowmill.source.functions import find
 from flowmill.source.text import SourceFile
@@ -59,9 +57,10 @@ def test_what_the_body_itself_uses_does_not_wait() -> None:
     assert idle("load", source) == ("re",)
 
 
-@pytest.mark.parametrize("name", ["__init__.py"])
-def test_a_packages_front_imports_for_others(name: str) -> None:
-    assert idle("shown", name=name) == ("_LIMIT", "OddError", "_helper")
+def test_a_packages_front_imports_for_others_what_is_public() -> None:
+    assert idle("shown", name="__init__.py") == ("_LIMIT", "OddError", "_helper")
+    source = "try:\n    from .fast import _inner, outer\nexcept ImportError:\n    from .slow import _inner, outer\n"
+    assert idle("f", f"{source}\ndef f(): ...\n", "__init__.py") == ("_inner",)
 
 
 def test_very_many_say_nothing() -> None:

@@ -74,6 +74,7 @@ def _of_its_name(
     file: SourceFile, function: Function, files: Files, beside: Mapping[Path, bytes]
 ) -> list[str]:
     above = _ancestors(function.classes[-1], file, beside, files)
+    own = _own_names(file, function)
     defines = re.compile(rb"\bdef %s\(" % re.escape(function.name.encode()))
     found = [
         (other.classes[-1] not in above, -_shared(other, function), _shown(source, other))
@@ -81,8 +82,31 @@ def _of_its_name(
         if defines.search(data) and (source := files.get(path)) is not None
         for other in find_functions(source)
         if other.name == function.name and other.classes and _is_written(other)
+        if other.classes[-1] in above or _asked_of_self(other) <= own
     ]
     return [min(found)[2]] if found else []
+
+
+def _own_names(file: SourceFile, function: Function) -> set[str]:
+    """What the function's class calls its own."""
+    return {
+        name
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.ClassDef) and node.name == function.classes[-1]
+        for inner in ast.walk(node)
+        for name in [getattr(inner, "attr", ""), getattr(inner, "name", ""), getattr(inner, "id", "")]
+    }
+
+
+def _asked_of_self(other: Function) -> set[str]:
+    """What a method uses of its own object: in another class, what is not there misleads."""
+    return {
+        inner.attr
+        for inner in ast.walk(other.node)
+        if isinstance(inner, ast.Attribute)
+        and isinstance(inner.value, ast.Name)
+        and inner.value.id in ("self", "cls")
+    }
 
 
 def _beside(path: Path, files: Files, is_test: Callable[[Path], bool]) -> dict[Path, bytes]:

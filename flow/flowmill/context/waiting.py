@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from flowmill.source.function import Function
 from flowmill.source.text import SourceFile
@@ -19,7 +19,7 @@ _ERRORS = ("Error", "Exception", "Warning")
 def waiting(file: SourceFile, function: Function) -> tuple[str, ...]:
     """Imports, private definitions and exceptions of the module, and private members of the class, all unused.
 
-    What the function's own body uses counts as used. Imports of an `__init__.py` are for others.
+    What the function's own body uses counts as used. Public imports of an `__init__.py` are for others.
     """
     names = {name: node for node, name in _of_module(file)}
     members = {name: node for node, name in _of_class(file, function)}
@@ -30,13 +30,22 @@ def waiting(file: SourceFile, function: Function) -> tuple[str, ...]:
 
 
 def _of_module(file: SourceFile) -> Iterator[tuple[ast.AST, str]]:
-    for node in file.tree.body:
+    for node in _statements(file.tree.body):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from _imported(file, node)
         else:
             yield from (
                 (node, name) for name in _defined(node) if _is_private(name) or name.endswith(_ERRORS)
             )
+
+
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those of the module, and of what it tries: an import that may fail has another one beside it."""
+    for node in body:
+        if isinstance(node, ast.Try):
+            yield from _statements([*node.body, *(one for handler in node.handlers for one in handler.body)])
+        else:
+            yield node
 
 
 def _of_class(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, str]]:
@@ -48,13 +57,15 @@ def _of_class(file: SourceFile, function: Function) -> Iterator[tuple[ast.AST, s
 
 def _imported(file: SourceFile, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[ast.AST, str]]:
     """What an import binds for this module's own use."""
-    if file.path.name == "__init__.py" or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return
     if "noqa" in file.line(node.end_lineno or node.lineno):
         return
     for alias in node.names:
-        if alias.name != "*" and alias.asname != alias.name:
-            yield node, alias.asname or alias.name.partition(".")[0]
+        name = alias.asname or alias.name.partition(".")[0]
+        for_others = file.path.name == "__init__.py" and not _is_private(name)
+        if alias.name != "*" and alias.asname != alias.name and not for_others:
+            yield node, name
 
 
 def _defined(node: ast.stmt) -> list[str]:
