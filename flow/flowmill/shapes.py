@@ -39,7 +39,7 @@ class Budget:
     """The four limits that end a run; `stale` counts answers in a row without new evidence."""
 
     seconds: float = 120.0
-    calls: int = 20
+    calls: int = 40
     tokens: int = 100_000
     stale: int = 12
 

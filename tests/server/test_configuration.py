@@ -304,7 +304,7 @@ async def test_each_bad_value_is_named_once_with_its_default(root: Path) -> None
     made = Made(root, options={"maxSeconds": -1, "stratgy": "flow", "tests": [3]})
     for name in ("a.py", "b.py", "pkg/c.py"):
         found = await made.of.load(root / name)
-        assert (found.max_seconds, found.max_calls, found.tests, found.base_url) == (120.0, 20, (), None)
+        assert (found.max_seconds, found.max_calls, found.tests, found.base_url) == (120.0, 40, (), None)
     assert made.wire.lines == [
         "flowmill: the editor's settings: maxSeconds = -1 must be a number of seconds above 0; the default is used",
         "flowmill: the editor's settings: stratgy is no setting; did you mean strategy?",

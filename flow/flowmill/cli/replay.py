@@ -60,7 +60,7 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
         strategy=row.strategy,
         budget=Budget(
             _number(options.get("max_seconds"), 120.0),
-            int(_number(options.get("max_calls"), 20)),
+            int(_number(options.get("max_calls"), Budget().calls)),
             int(_number(options.get("max_tokens"), 100_000)),
         ),
         test_seconds=_number(options.get("test_seconds"), 10.0),

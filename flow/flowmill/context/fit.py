@@ -16,6 +16,8 @@ BYTES_PER_TOKEN = 3.3
 FENCE = 6
 """Tokens for the fence and the words around one block."""
 FIRST_TESTS = 3
+FURTHER = 4
+"""Further tests come in as long as more than this part of the room is free: they tell less than they take to read."""
 LEAST_LINES = 3
 """Fewer lines of the class or the module say nothing."""
 
@@ -92,6 +94,7 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     klass = _lines(room, context.klass, "the class")
     definitions = tuple(text for text in context.definitions if room.take(text))
     module = _lines(room, context.module, "the module's context")
+    room.free -= size // FURTHER
     tests += _taken(room, context.tests[FIRST_TESTS:])
     counts = [
         ("tests", len(tests), len(context.tests)),

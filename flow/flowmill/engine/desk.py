@@ -66,6 +66,11 @@ class Desk:
         self.made: str | None = None
         """Source of the tests that the model made; every later draft is run on them too."""
 
+    @property
+    def stale(self) -> int:
+        """How many answers in a row brought nothing new."""
+        return self._meter.stale
+
     def next_number(self) -> int:
         self._numbers += 1
         return self._numbers

@@ -23,6 +23,7 @@ from flowmill.engine.verdict import Verdict
 from flowmill.shapes import Candidate, Prompt
 
 IDEAS = 3
+WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
 STEPS, FAULT = SCAFFOLDS
@@ -205,7 +206,10 @@ class Flow:
         return ""
 
     def _temperature(self, entry: Entry) -> float:
-        return self._task.profile.temperature if entry.warm else 0.0
+        """Warmer the longer nothing new has come."""
+        if not entry.warm:
+            return 0.0
+        return min(self._task.profile.temperature + WARMER * self._desk.stale, WARMEST)
 
 
 def numbered(text: str) -> tuple[str, ...]:
