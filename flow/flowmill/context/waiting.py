@@ -1,4 +1,4 @@
-"""Names that are there and that nothing uses yet: what a body that is still to be written may be waited for by."""
+"""Names that are there and that nothing uses yet: they may wait for the body that is still to be written."""
 
 from __future__ import annotations
 

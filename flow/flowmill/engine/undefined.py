@@ -72,7 +72,12 @@ def _available(statements: Sequence[str], have: Collection[str]) -> str | None:
 
 
 def lookup_of(file: SourceFile, function: Function, shown: Sequence[str]) -> Lookup:
-    """What the function's file and the functions that are `shown` in its prompt have to offer."""
+    """What the function's file and the functions that are `shown` in its prompt have to offer.
+
+    Nothing where names may be defined out of sight: by a star import, or in a function around this one.
+    """
+    if _is_nested(function) or any(_is_star(node) for node in ast.walk(file.tree)):
+        return NOWHERE
     owner = function.params[0] if function.params and function.params[0] in ("self", "cls") else ""
     members = frozenset(_members(file, function)) if owner else frozenset[str]()
     trees = [tree for text in shown if (tree := parse(text)) is not None]
@@ -81,6 +86,14 @@ def lookup_of(file: SourceFile, function: Function, shown: Sequence[str]) -> Loo
         for name, statement in _statements(tree, function):
             found.setdefault(name, {})[statement] = None
     return Lookup(owner, members, {name: tuple(texts) for name, texts in found.items()})
+
+
+def _is_nested(function: Function) -> bool:
+    return function.qualname.count(".") > len(function.classes)
+
+
+def _is_star(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
 
 
 def _members(file: SourceFile, function: Function) -> Iterator[str]:

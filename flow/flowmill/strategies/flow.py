@@ -112,20 +112,23 @@ class Flow:
         """Whether the next answer is to mend the best draft.
 
         Feedback is worth little to a small model and a fresh start more: a large one mends two times of
-        three, a small one every third time where a body was given. Of drafts that it began itself none of 82
-        came out right so; those are changed without it, and mended if they fail what no prompt has shown.
+        three, a small one every third time where a body was given, and never what it began itself (none
+        of 82 such answers was right): those drafts are changed without it.
         """
         if not board.best.number:
             return False
         if self._task.profile.reflects:
             return tried % 3 < 2
-        return tried % 3 == 0 and (self._task.mode == "repair" or self._is_news(board))
+        return tried % 3 == 0 and self._task.mode == "repair"
 
-    def _is_news(self, board: Board) -> bool:
-        """Whether all that fails with the best draft stands in tests that the prompts do not have."""
+    def _news(self, board: Board) -> str:
+        """A test that the best draft fails, if all such tests are ones that the prompts do not have; else ""."""
         known = {function_of(test.id) for test in self._task.context.tests}
-        failing = failing_visible(board.best, board.suite)
-        return bool(failing) and all(function_of(result.id) not in known for result in failing)
+        failing = failing_visible(board.best, board.suite) if board.best.number else ()
+        if any(function_of(result.id) in known for result in failing):
+            return ""
+        unseen = self._task.unseen_sources
+        return next((unseen[result.id] for result in failing if result.id in unseen), "")
 
     async def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Candidate | None:
         idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
@@ -151,7 +154,8 @@ class Flow:
                     self._repair(board, plan, best, REPAIR[1 + tried % 2]), draft=True
                 )
             elif self._task.mode == "generate":
-                reply = await self._desk.ask(self._write(plan, "", entry, tried), draft=True)
+                news = self._news(board) if tried % 3 == 0 else ""
+                reply = await self._desk.ask(self._write(plan, "", entry, tried, news), draft=True)
             else:
                 reply = await self._desk.ask(self._repair(board, plan, board.baseline, entry), draft=True)
             tried += 1
@@ -159,11 +163,15 @@ class Flow:
             if candidate is not None:
                 yield candidate
 
-    def _write(self, plan: Plan, idea: str, entry: Entry, place: int) -> Prompt:
+    def _write(self, plan: Plan, idea: str, entry: Entry, place: int, news: str = "") -> Prompt:
         return prompt_for(
             self._task,
             "write",
-            {"plan": plan.reflection, "idea": idea, "focus": self._focus(place) if entry.focus else ""},
+            {
+                "plan": plan.reflection,
+                "idea": idea,
+                "focus": _fenced(news) or (self._focus(place) if entry.focus else ""),
+            },
             prefill=self._prefill(entry),
             temperature=self._temperature(entry),
         )
@@ -175,7 +183,7 @@ class Flow:
             return ""
         at = place % len(tests)
         text = told_once(tests)[at]
-        return f"\n```python\n{text}\n```" if len(text) <= SHORT_TEST else f"`{short_id(tests[at].id)}`"
+        return _fenced(text) if len(text) <= SHORT_TEST else f"`{short_id(tests[at].id)}`"
 
     def _repair(self, board: Board, plan: Plan, verdict: Verdict, entry: Entry) -> Prompt:
         attempt = textwrap.dedent(verdict.code).strip() if verdict.number else ""
@@ -210,6 +218,10 @@ class Flow:
         if not entry.warm:
             return 0.0
         return min(self._task.profile.temperature + WARMER * self._desk.stale, WARMEST)
+
+
+def _fenced(code: str) -> str:
+    return f"\n```python\n{code}\n```" if code else ""
 
 
 def numbered(text: str) -> tuple[str, ...]:
