@@ -40,7 +40,7 @@ def test_a_run_in_plain_lines() -> None:
     lines = told(repaired()).splitlines()
     assert lines[:3] == [
         "repair /home/ada/boltons/boltons/iterutils.py::chunked (lines 40-45)",
-        "model qwen2.5-coder-1.5b, strategy flow, at most 2 min 00 s, 20 calls",
+        "model qwen2.5-coder-1.5b, strategy flow, at most 2 min 00 s, 40 calls",
         "4 tests selected (coverage)",
     ]
     text = "\n".join(lines)

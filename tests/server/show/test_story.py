@@ -29,7 +29,7 @@ async def test_the_log_tells_the_run_in_order() -> None:
         "Stages",
         "Result",
     ]
-    assert "model qwen2.5-coder-1.5b, strategy flow. Limits: 120 s, 20 calls, 100,000 tokens." in log
+    assert "model qwen2.5-coder-1.5b, strategy flow. Limits: 120 s, 40 calls, 100,000 tokens." in log
     assert "4 tests: those that were seen to run this function." in log
     assert "- ✓ `test_iterutils.py::test_chunked_basic`" in log
     assert "- ✗ `test_iterutils.py::test_chunked_text` timed out: `AssertionError: assert [[1]" in log
