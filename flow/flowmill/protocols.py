@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from flowmill.shapes import AnswerPiece, Candidate, ModelProfile, Prompt, RunnerMessage, TestOrder
@@ -40,10 +40,10 @@ class Model(Protocol):
 
 
 class CandidateSource(Protocol):
-    """Makes candidates, one after the other.
+    """Makes candidates, one after the other or a few at a time.
 
-    By the time it is asked for the next one, the board may know how the ones before
+    By the time it is asked for the next ones, the board may know how the ones before
     fared; `await board.settled()` waits until it does.
     """
 
-    def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]: ...
+    def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]: ...

@@ -231,6 +231,8 @@ class ModelProfile:
     prompt: int = 0
     """Prompt tokens that are worth their time on this model; 0: whatever the context leaves."""
     reply: int = 1024
+    width: int = 1
+    """How many answers come about as fast together as one alone."""
     reflects: bool = False
     prefills: bool = False
     temperature: float = 0.8

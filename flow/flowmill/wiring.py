@@ -138,6 +138,8 @@ def open_run(
         if not request.budget.calls:
             return NoModel()
         inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
+        if inner.profile.width > 1:
+            journal.amend(run.id, {**beginning.options, "width": inner.profile.width})
         return RecordingModel(inner, keep)
 
     runner = WarmRunner(place.project, cache_dir(), open_guard(place))
@@ -158,7 +160,8 @@ def open_run(
             place.project.root, known, builder, lambda: _is_remote(place.endpoint), overlay=request.buffers
         )
         run = Run(request, tools, mapping=mapping)
-        run.id = journal.begin(_beginning(place, request, run.file.data), run_id)
+        beginning = _beginning(place, request, run.file.data)
+        run.id = journal.begin(beginning, run_id)
         unless_begun.pop_all()
     return run
 

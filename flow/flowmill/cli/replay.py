@@ -71,8 +71,9 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
         buffers={file: recorded.source},
     )
     answers = [Answered(a.prompt, a.text, a.usage, a.finish, a.seconds, a.complete) for a in recorded.answers]
+    width = int(_number(options.get("width"), 1))
     prefills = any(a.prompt.prefill for a in answers)
-    model = ReplayModel(answers, replace(_profile(row.model), prefills=prefills))
+    model = ReplayModel(answers, replace(_profile(row.model), prefills=prefills, width=width))
     args.apply = False
     return code_of(asyncio.run(follow(open_run(place, request, journal, model), place, journal, args)))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -10,7 +12,7 @@ from flowmill.context.fit import Fitted
 from flowmill.context.shapes import without_company
 from flowmill.engine.emitter import Emitter
 from flowmill.engine.mend import Surroundings, Unusable, mend
-from flowmill.engine.meter import Meter
+from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.reply import first_block_closed, repeats_endlessly
 from flowmill.events import DraftDelta
 from flowmill.model.tokens import estimate_usage
@@ -18,6 +20,9 @@ from flowmill.protocols import Model
 from flowmill.shapes import AnswerEnd, Candidate, FinishReason, Mode, ModelProfile, Prompt, Restarted, Usage
 from flowmill.source.functions import Function
 
+PATIENCE, LEAST_PATIENCE = 0.5, 3.0
+"""For how long the last quarter of answers that are written together is waited for: a share of the time of the
+others, and seconds."""
 CHATTER = 200
 """Characters of prose after a code block that are waited for: servers mostly stop at the fence."""
 
@@ -80,11 +85,49 @@ class Desk:
 
         `draft` says that the answer is code to be shown as it streams.
         """
+        return await self._answer(*self._counted(prompt, draft=draft))
+
+    async def ask_together(self, prompts: Sequence[Prompt]) -> list[Reply | None]:
+        """Drafts that are written at the same time, one for each prompt; raises like `ask`.
+
+        None stands for one that took much longer than the others and was broken off; those for which the
+        budget has no call left are missing at the end.
+        """
+        counted = [self._counted(prompts[0], draft=True)]
+        for prompt in prompts[1:]:
+            try:
+                counted.append(self._counted(prompt, draft=True))
+            except BudgetSpent:
+                break
+        tasks = [asyncio.create_task(self._answer(*each)) for each in counted]
+        try:
+            await self._all_but_stragglers(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return [None if task.cancelled() else task.result() for task in tasks]
+
+    async def _all_but_stragglers(self, tasks: Sequence[asyncio.Task[Reply]]) -> None:
+        began, running = time.monotonic(), set(tasks)
+        while running:
+            last = 4 * len(running) <= len(tasks)
+            patience = max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - began)) if last else None
+            done, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if not done:
+                return
+
+    def _counted(self, prompt: Prompt, *, draft: bool) -> tuple[Prompt, int]:
+        """The prompt with its seed, counted as a call, and the number of the draft, 0 for prose."""
         self._meter.start_call()
-        number = self.next_number() if draft else 0
-        prompt = replace(prompt, seed=prompt.seed or self.task.seed + self._meter.calls)
+        seed = prompt.seed or self.task.seed + self._meter.calls
+        return replace(prompt, seed=seed), self.next_number() if draft else 0
+
+    async def _answer(self, prompt: Prompt, number: int) -> Reply:
         pieces: list[str] = [prompt.prefill]
-        if draft and prompt.prefill:
+        if number and prompt.prefill:
             self.emitter.emit(DraftDelta(number, prompt.prefill))
         try:
             with self._meter.model_busy():

@@ -220,7 +220,7 @@ class Search:
             pass
 
     async def _let_finish(self) -> None:
-        """Wait for the draft's tests and some changes of it, not for slow ones, and for the confirmation if one has won."""
+        """Wait for the drafts' tests and some changes of them, not for slow ones, and for the confirmation if one has won."""
         if not self._shares_cores:
             return
         changed = len(self._board.verdicts)
@@ -237,8 +237,9 @@ class Search:
         if strategy in ("flow", "sample") and not self._board.suite.trusts:
             await agree(self._desk)
         async with aclosing(STRATEGIES[strategy].source(self._desk).candidates(self._board)) as candidates:
-            async for candidate in candidates:
-                await self._offer(candidate)
+            async for drafts in candidates:
+                for candidate in drafts:
+                    await self._offer(candidate)
                 await self._let_finish()
 
     async def _offer(self, candidate: Candidate) -> None:

