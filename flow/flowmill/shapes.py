@@ -41,7 +41,7 @@ class Budget:
     seconds: float = 120.0
     calls: int = 40
     tokens: int = 100_000
-    stale: int = 12
+    stale: int = 24
 
 
 @dataclass(frozen=True, slots=True)
