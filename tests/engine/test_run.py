@@ -34,6 +34,7 @@ from flowmill.shapes import (
     Mode,
     ModelProfile,
     Project,
+    Prompt,
     RunEnd,
     StrategyName,
     TestOrder,
@@ -85,7 +86,8 @@ class Stand:
         self.file.write_text(source)
         (folder / "test_m.py").write_text(TESTS)
         self.folder = folder
-        self.model = ScriptedModel(answers, ModelProfile("scripted", reflects=bool(model.get("reflects"))))
+        profile = ModelProfile("scripted", **model)  # pyright: ignore[reportArgumentType]
+        self.model = ScriptedModel(answers, profile)
         self.runner = ScriptedRunner(lambda order: evaluate(order, self.file))
         self.events: list[Event] = []
 
@@ -411,3 +413,82 @@ async def test_what_cannot_be_let_go_of_does_not_take_the_result(tmp_path: Path)
     assert run.result is not None
     assert "the run did not end cleanly: OSError: the server is stuck" in stand.notes
     assert stand.runner.closed
+
+
+# ------------------------------------------------------------------ several answers at once
+class Arrivals:
+    """Lets answers through once so many prompts have been asked."""
+
+    def __init__(self, count: int, answers: Sequence[Answer]) -> None:
+        self._left = count
+        self._answers = iter(answers)
+        self.all = asyncio.Event()
+
+    def __call__(self, prompt: Prompt) -> Answer:
+        self._left -= 1
+        if self._left == 0:
+            self.all.set()
+        return next(self._answers)
+
+
+async def test_the_first_answer_comes_alone_and_the_others_together(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [], width=4)
+    codes = [answer("n + 2"), *(answer(f"n + {n}") for n in (3, 4, 5)), answer("2 * n")]
+    answers = [Answer((code,)) for code in codes]
+    arrivals = Arrivals(5, answers)
+    answers[1:] = [replace(held, gates={1: arrivals.all}) for held in answers[1:]]
+    stand.model = ScriptedModel(arrivals, stand.model.profile)
+
+    finished = await stand.follow(stand.run())
+
+    assert (finished.status, finished.best, finished.calls) == ("verified", 5, 5)
+    streamed = [e.draft for e in stand.events if isinstance(e, DraftDelta)]
+    assert {1, 2, 3, 4, 5} == set(streamed)
+    assert 1 not in streamed[streamed.count(1) :]
+
+
+async def test_answers_together_share_what_is_left_of_the_budget(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [answer(f"n + {n}") for n in range(2, 9)], width=4)
+    finished = await stand.follow(stand.run(budget=Budget(30, 3, 50_000, 9)))
+    assert finished.calls == 3
+    assert [e.draft for e in stand.events if isinstance(e, DraftScored) and e.draft] == [1, 2, 3]
+    assert "the limit of 3 model calls" in stand.notes
+
+
+async def test_one_of_them_that_never_ends_is_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowmill.engine.desk.LEAST_PATIENCE", 0.01)
+    endless = Answer((answer("n + 3"),), gates={0: asyncio.Event()})
+    stand = Stand(
+        tmp_path, STUB, [answer("n + 2"), endless, answer("n + 4"), answer("n + 5"), answer("2 * n")], width=4
+    )
+    finished = await stand.follow(stand.run())
+    assert (finished.status, finished.best, finished.calls) == ("verified", 5, 5)
+    assert stand.model.closed_early == 1
+
+
+async def test_one_of_them_that_fails_ends_the_run_and_the_others(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [], width=4)
+    answers = [Answer((answer("n + 2"),))]
+    arrivals = Arrivals(5, answers)
+    endless = Answer((answer("n + 3"),), gates={1: asyncio.Event()})
+    gone = Answer((), gates={0: arrivals.all}, error=ModelError("the model is gone"))
+    answers += [endless, gone, gone, endless]
+    stand.model = ScriptedModel(arrivals, stand.model.profile)
+    with pytest.raises(ModelError, match="the model is gone"):
+        await stand.follow(stand.run())
+    assert stand.model.closed_early == 2
+
+
+async def test_cancelling_closes_all_of_them(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [], width=4)
+    endless = Answer((answer("n + 3"),), gates={1: asyncio.Event()})
+    arrivals = Arrivals(5, [Answer((answer("n + 2"),)), *[endless] * 4])
+    stand.model = ScriptedModel(arrivals, stand.model.profile)
+    following = asyncio.create_task(stand.follow(stand.run()))
+    await arrivals.all.wait()
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    assert stand.model.closed_early == 4

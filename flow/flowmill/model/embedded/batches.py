@@ -91,8 +91,8 @@ class Batches:
     """Writes answers in a thread of its own. `load` gives OpenVINO's pipeline and may be called again
     after `idle` seconds without work, when the model has left memory."""
 
-    def __init__(self, llama: Any, load: Callable[[], Any], context: int, idle: float) -> None:
-        self._genai = llama
+    def __init__(self, genai: Any, load: Callable[[], Any], context: int, idle: float) -> None:
+        self._genai = genai
         self._load = load
         self._context = context
         self._idle = idle
@@ -101,12 +101,13 @@ class Batches:
         self._writing: list[_Writing] = []
         self._read: deque[tuple[int, ...]] = deque(maxlen=REMEMBERED)
         self._asked = 0
+        self.left_memory = threading.Event()
         threading.Thread(target=self._work, daemon=True).start()
 
     @property
     def busy(self) -> int:
-        """How many answers are being written."""
-        return len(self._writing)
+        """How many answers are being written, or wait for the next pass."""
+        return len(self._writing) + self._inbox.qsize()
 
     def ask(self, wanted: Wanted) -> Answer:
         answer = Answer(wanted)
@@ -123,6 +124,7 @@ class Batches:
                 self._pipeline = None
                 self._read.clear()
                 gc.collect()
+                self.left_memory.set()
             else:
                 self._wait()
 
@@ -152,6 +154,7 @@ class Batches:
     def _begin(self, answer: Answer) -> None:
         if self._pipeline is None:
             self._pipeline = self._load()
+            self.left_memory.clear()
         wanted = answer.wanted
         tokenizer = self._pipeline.get_tokenizer()
         inputs = tokenizer.encode(wanted.text, add_special_tokens=False).input_ids

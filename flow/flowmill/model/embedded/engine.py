@@ -87,7 +87,7 @@ def main() -> int:
     order = EngineOrder(**json.loads(sys.stdin.readline()))
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever native code prints belongs to the log
-    serving: Any = _serve_batches(order) if order.batches else None
+    serving: Any = serve_batches(order) if order.batches else None
     if serving is None:
         llama = importlib.import_module("xllamacpp")  # has no types, and brings 100 MB of native code
         serving = llama.Server(parameters(order, llama))
@@ -98,7 +98,7 @@ def main() -> int:
     os._exit(0)  # native threads need no farewell
 
 
-def _serve_batches(order: EngineOrder) -> Api | None:
+def serve_batches(order: EngineOrder) -> Api | None:
     """OpenVINO's server, None where it does not suit or fails: the log says why."""
     try:
         batches = openvino.batches(Path(order.file), order.context, order.idle)
