@@ -9,6 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 import flowmill
+from flowmill.model.embedded import openvino
+from flowmill.model.embedded.catalogue import default_model
+from flowmill.model.embedded.weights import installed
 
 Setup = dict[str, str]
 
@@ -18,9 +21,19 @@ def setup() -> Setup:
     return {
         "flowmill": f"{flowmill.__version__} {commit()}".strip(),
         "python": platform.python_version(),
-        "engine": f"xllamacpp {_version('xllamacpp')}, openai {_version('openai')}",
+        "engine": f"{_engine()}, openai {_version('openai')}",
         "machine": f"{cores()} cores, {processor()}, {platform.system()} {platform.machine()}",
     }
+
+
+def _engine() -> str:
+    """What serves the embedded model here."""
+    file = installed(default_model())
+    try:
+        openvino.check(file or Path())
+    except (openvino.Unsuited, OSError):
+        return f"xllamacpp {_version('xllamacpp')}"
+    return f"openvino-genai {_version('openvino-genai')}"
 
 
 def cores() -> int:

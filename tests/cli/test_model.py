@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from flowmill.cli.main import main
-from flowmill.cli.model import plain_progress
-from flowmill.model.embedded.catalogue import SMALL, catalogue
+from flowmill.cli.model import plain_progress, prepare
+from flowmill.model.embedded import openvino
+from flowmill.model.embedded.catalogue import LARGE, SMALL, catalogue
 from flowmill.model.embedded.weights import installed, path_of
 from flowmill.paths import cache_dir
 
@@ -103,3 +104,20 @@ def test_serve_shows_its_address_and_ends_with_ctrl_c() -> None:
     assert shown[0].startswith("base URL  http://127.0.0.1:")
     assert len(shown[1].removeprefix("API key   ").strip()) > 30
     assert "8192 tokens" in shown[2]
+
+
+def test_what_converting_the_weights_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, out = tmp_path / "model.gguf", io.StringIO()
+
+    def unsuited(path: Path) -> None:
+        raise openvino.Unsuited("this processor has no VNNI instructions, or does not say so")
+
+    monkeypatch.setattr(openvino, "check", unsuited)
+    prepare(LARGE, file, out)
+    prepare(SMALL, file, out)
+    openvino.place_for(file).mkdir()
+    (openvino.place_for(file) / "openvino_model.bin").touch()
+    prepare(LARGE, file, out)
+    assert out.getvalue() == (
+        "qwen2.5-coder-1.5b: llama.cpp will serve it: this processor has no VNNI instructions, or does not say so\n"
+    )

@@ -40,7 +40,10 @@ def main(argv: Sequence[str]) -> int:
     )
     sdist = _sdist()
     chosen = catalogue.default_model()
-    if weights.installed(chosen) is None:
+    there = weights.installed(chosen)
+    if there is not None:
+        model_command.prepare(chosen, there, sys.stdout)
+    else:
         _say(
             f"The coding model is fetched once: {chosen.name}, {chosen.size / 1e9:.1f} GB, {chosen.licence}."
         )

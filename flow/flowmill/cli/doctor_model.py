@@ -19,6 +19,7 @@ from typing import IO
 from flowmill.cli.doctor_checks import Check
 from flowmill.endpoint import Endpoint, is_local
 from flowmill.errors import UsageError
+from flowmill.model.embedded import openvino
 from flowmill.model.embedded.weights import Weights, default_model, find, installed
 from flowmill.model.redact import shown
 from flowmill.paths import cache_dir
@@ -41,7 +42,7 @@ def _check_embedded(endpoint: Endpoint) -> list[Check]:
     except UsageError as error:
         remedy = "flowmill model list, or --base-url for a model of another server"
         return [Check("model", "failed", str(error), remedy, 4)]
-    return [_check_weights(model), _check_engine(), *_check_memory(model)]
+    return [_check_weights(model), _check_engine(model), *_check_memory(model)]
 
 
 def _check_weights(model: Weights) -> Check:
@@ -59,9 +60,20 @@ def _check_weights(model: Weights) -> Check:
     )
 
 
-def _check_engine() -> Check:
+def _check_engine(model: Weights) -> Check:
+    file = installed(model)
+    if model.batches and file:
+        try:
+            openvino.check(file)
+        except openvino.Unsuited as why:
+            unsuited = f"; not OpenVINO: {why}"
+        else:
+            first = "" if openvino.is_ready(openvino.place_for(file)) else "; converts the weights once, 30 s"
+            return Check("model engine", "ok", f"OpenVINO, this processor has VNNI{first}")
+    else:
+        unsuited = ""
     if importlib.util.find_spec("xllamacpp"):
-        return Check("model engine", "ok", "xllamacpp")
+        return Check("model engine", "ok", f"llama.cpp (xllamacpp){unsuited}")
     remedy = "pip install xllamacpp, or use a server with --base-url"
     return Check("model engine", "failed", "xllamacpp is not installed", remedy, 4)
 

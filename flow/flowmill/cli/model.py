@@ -23,6 +23,7 @@ from rich.progress import (
 
 from flowmill.cli.parsing import Parser
 from flowmill.errors import ModelError
+from flowmill.model.embedded import openvino
 from flowmill.model.embedded.launch import EmbeddedServer, LaunchOptions, connect
 from flowmill.model.embedded.weights import Weights, catalogue, default_model, find, installed, path_of, pull
 from flowmill.paths import cache_dir
@@ -88,7 +89,21 @@ def _pull(model: Weights, out: TextIO) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     path = _pull_with_bar(model, out) if out.isatty() else pull(model, plain_progress(model, out))
     out.write(f"{model.name} is installed, SHA-256 verified: {path}\n")
+    prepare(model, path, out)
     return 0
+
+
+def prepare(model: Weights, path: Path, out: TextIO) -> None:
+    """Convert the weights where OpenVINO will serve them, so that the first run need not."""
+    if not model.batches or openvino.is_ready(openvino.place_for(path)):
+        return
+    try:
+        openvino.check(path)
+        out.write(f"{model.name}: converting the weights for this processor, once; half a minute\n")
+        out.flush()
+        openvino.convert(path)
+    except openvino.Unsuited as why:
+        out.write(f"{model.name}: llama.cpp will serve it: {why}\n")
 
 
 def plain_progress(model: Weights, out: TextIO) -> Callable[[int, int, str], None]:
