@@ -28,7 +28,7 @@ PLACEHOLDER = re.compile(
 )
 
 
-SCAFFOLDS = ("# Steps:", "# The fault was that")
+SCAFFOLDS = ("# Steps:", "# The fault was that", "# Mind:")
 """First words of a body that a prompt begins for the model: they help it think and say nothing to the user."""
 
 

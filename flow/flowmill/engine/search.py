@@ -27,7 +27,7 @@ AHEAD_SECONDS, AHEAD_SHARE = 20.0, 0.3
 """How long, and for which share of the run, mutations have the cores to themselves before the model gets them."""
 TESTS_SECONDS = 5.0
 """How long a draft's tests have them to themselves before the model is asked for the next one."""
-CHANGES_SECONDS = 4.0
+CHANGES_SECONDS = 5.0
 """And how long small changes of a draft that is not right yet."""
 
 

@@ -12,7 +12,7 @@ from flowmill.engine.board import Board
 from flowmill.engine.verdict import Suite, Verdict, baseline_passes, counted, passed
 from flowmill.mutation.nearby import look_around
 from flowmill.mutation.plan import changes, meaning
-from flowmill.mutation.shapes import Change, Kind
+from flowmill.mutation.shapes import OF_DRAFTS, PRIORS, Change, Kind
 from flowmill.mutation.suspicion import from_tracebacks
 from flowmill.shapes import FINE, Draft, TestResult
 from flowmill.source.function import Function
@@ -24,6 +24,8 @@ TOO_SLOW = 3
 ENOUGH_CHECKS = 6
 """A draft is changed only where so much is asked of it: of little, some change of a wrong one fulfils all."""
 _CHECK = re.compile(r"\bassert\b|\bassert[A-Z_]\w*\(|\braises\(|^>>> ", re.M)
+FARTHER = 3.0
+"""So many times as seldom more is a body changed that passes nothing than one that lacks nearly nothing."""
 FIRST_TESTS = 6
 """Failing tests that a mutant is run on before all others."""
 
@@ -47,6 +49,10 @@ class Base:
     run: frozenset[str]
     hangs: bool
     depth: int
+    written: bool = False
+    """Whether a model wrote it, or what it was made of."""
+    missing: float = 1.0
+    """The share of the counting tests that do not pass."""
     tries: int = 0
     ahead: list[Change] = field(default_factory=list[Change])
     late: list[Change] = field(default_factory=list[Change])
@@ -66,6 +72,11 @@ class Base:
         """A change made a test run for ever: after a few such its like come last, unless the tests did before."""
         if not self.hangs:
             self.slow[change.kind, change.line] += 1
+
+    @property
+    def turn(self) -> float:
+        """The lowest one is next: each in its turn, and those that lack little more often."""
+        return self.tries * (1 + FARTHER * self.missing)
 
     @property
     def left(self) -> int:
@@ -90,12 +101,22 @@ def first_tests(failures: Sequence[TestResult]) -> frozenset[str]:
 
 
 def base_of(
-    verdict: Verdict, draft: Draft, file: SourceFile, function: Function, suite: Suite, depth: int
+    verdict: Verdict,
+    draft: Draft,
+    file: SourceFile,
+    function: Function,
+    suite: Suite,
+    depth: int,
+    *,
+    written: bool = False,
 ) -> Base:
     ids = counted(verdict, suite)
     first = first_tests(failing(verdict, suite))
     hangs = any(verdict.results[i].outcome == "timeout" for i in first)
-    return Base(verdict, draft, file, function, passed(verdict, suite, ids), first, first, hangs, depth)
+    good = passed(verdict, suite, ids)
+    base = Base(verdict, draft, file, function, good, first, first, hangs, depth, written)
+    base.missing = 1 - good / max(1, len(ids))
+    return base
 
 
 def prepared(base: Base, root: Path, suite: Suite, sources: Mapping[str, str]) -> Base:
@@ -104,8 +125,8 @@ def prepared(base: Base, root: Path, suite: Suite, sources: Mapping[str, str]) -
     nearby = look_around(base.file, base.function, failures, sources)
     first_line = base.file.line_at(base.function.body_start)
     suspicion = from_tracebacks(failures, base.file.path, root, first_line, parse(base.draft.body))
-    found = changes(base.draft.body, nearby, suspicion)
-    base.ahead = found[: MOST_AFTERWARDS if base.depth > 1 or base.verdict.number else None][::-1]
+    found = changes(base.draft.body, nearby, suspicion, OF_DRAFTS if base.written else PRIORS)
+    base.ahead = found[: MOST_AFTERWARDS if base.depth > 1 or base.written else None][::-1]
     return base
 
 

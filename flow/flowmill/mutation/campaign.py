@@ -35,6 +35,8 @@ STRONG, LONGER = 0.7, 3
 """Where no kind of change that passes has this prior, they are looked for so many times as long."""
 SECOND_BASES = 3
 """Mutants that are better than the original and are mutated themselves, where no single change will do."""
+DEEPEST = 4
+"""Changes of a model's draft on top of one another, each of which is better than all before."""
 TIMEOUT_SHARE = 0.5
 """Of the run's seconds, those that each lane may spend in tests that do not end."""
 AFTERWARDS_SECONDS = 15.0
@@ -82,7 +84,9 @@ class Campaign:
         if suite.open_ended or any(base.draft == draft for base in self._bases):
             return
         file, function = self._judge.place_of(verdict)
-        base = base_of(verdict, draft, file, function, suite, depth)
+        # A stub is not changed, so that in a run that writes one every body is a model's.
+        written = verdict.number != 0 or self._task.mode == "generate"
+        base = base_of(verdict, draft, file, function, suite, depth, written=written)
         if not base.first or function.is_stub or not draft.body.strip():
             return
         self._seen |= told_apart((draft.body,))
@@ -165,7 +169,7 @@ class Campaign:
     async def _next(self) -> tuple[Base, Change, Draft, bytes] | None:
         """The next one that is new and can be run, of the body that was changed least often."""
         while bases := [base for base in self._bases if base.left]:
-            base = min(bases, key=lambda base: base.tries)
+            base = min(bases, key=lambda base: base.turn)
             base.tries += 1
             change = base.next()
             body = change.write() if change else None
@@ -224,7 +228,9 @@ class Campaign:
         if good <= base.good or not self._judge.trusts(tried):
             return None
         green = is_green(verdict, suite)
-        if not green and base.depth == 1:
+        if not green and base.written and good > max(b.good for b in self._bases) and base.depth < DEEPEST:
+            self._incoming.append((verdict, tried.draft, base.depth + 1))
+        elif not green and base.depth == 1:
             self._second.append((good, tried))
         return Mutant(change, tried, green, max(base.verdict.number, 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowmill.mutation import blocks, calls, checks, missing, operations, places, values
 from flowmill.mutation.nearby import Nearby
@@ -48,11 +48,13 @@ MOST = 1200
 MOST_OF_KIND = 160
 
 
-def changes(body: str, nearby: Nearby, suspicion: Suspicion) -> list[Change]:
+def changes(
+    body: str, nearby: Nearby, suspicion: Suspicion, priors: Mapping[Kind, float] = PRIORS
+) -> list[Change]:
     """What the operators propose, in the order in which it should be tried. Raises `TargetError`."""
     scene = Scene(body, nearby)
     found = [change for operator in OPERATORS for change in operator(scene)]
-    found.sort(key=lambda change: -score(change, suspicion))
+    found.sort(key=lambda change: -score(change, suspicion, priors))
     kept: list[Change] = []
     kinds: Counter[Kind] = Counter()
     for change in found:
@@ -62,10 +64,10 @@ def changes(body: str, nearby: Nearby, suspicion: Suspicion) -> list[Change]:
     return kept[:MOST]
 
 
-def score(change: Change, suspicion: Suspicion) -> float:
+def score(change: Change, suspicion: Suspicion, priors: Mapping[Kind, float] = PRIORS) -> float:
     """How much is expected of a change: of its kind, of its place, and less of a larger one."""
     return (
-        PRIORS[change.kind] * change.weight * suspicion.weight(change.line) / (1 + 0.1 * (change.lines - 1))
+        priors[change.kind] * change.weight * suspicion.weight(change.line) / (1 + 0.1 * (change.lines - 1))
     )
 
 

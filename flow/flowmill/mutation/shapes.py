@@ -54,6 +54,9 @@ PRIORS: dict[Kind, float] = {
 }
 """How much is expected of each kind of change, 1 the most. What makes code do less overfits most often."""
 
+OF_DRAFTS: dict[Kind, float] = {**PRIORS, "wrap": 0.6, "drop guard": 0.6, "delete": 0.45}
+"""The same for what a model wrote, which lacks conversions and does too much more often than a person's code."""
+
 WORDS: dict[Kind, str] = {
     "flag": "True, False or None changed",
     "operator": "another operator",

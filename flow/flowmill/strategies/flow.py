@@ -26,7 +26,9 @@ IDEAS = 3
 WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
-STEPS, FAULT = SCAFFOLDS
+STEPS, FAULT, MIND = SCAFFOLDS
+MIND_CHARS = 160
+"""Of what a test said, as much as a comment takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Entry:
     """One way into the problem: from where the model begins its answer, and how freely."""
 
     name: str
-    begin: Literal["header", "steps", "fault", "free"]
+    begin: Literal["header", "steps", "fault", "mind", "free"]
     warm: bool
     focus: bool = False
 
@@ -47,6 +49,7 @@ WRITE: tuple[Entry, ...] = (
     Entry("steps first", "steps", warm=True),
     Entry("continue the body", "header", warm=True),
 )
+MINDING = Entry("mind a failure", "mind", warm=True)
 WRITE_WITH_A_PLAN: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=False),
     Entry("a test first", "header", warm=True, focus=True),
@@ -164,6 +167,9 @@ class Flow:
             return Ask(self._repair(board, plan, best, REPAIR[1 + tried % 2]), entry.name, best.number)
         if self._task.mode == "generate":
             news = self._news(board) if tried % 3 == 0 else ""
+            minds = not news and tried % 2 == 0 and not self._task.profile.reflects
+            if minds and (failure := _said(board, tried // 2)):
+                return Ask(self._write(plan, "", MINDING, tried, mind=failure), MINDING.name)
             return Ask(self._write(plan, "", entry, tried, news), entry.name)
         return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
 
@@ -175,7 +181,9 @@ class Flow:
             prompt = self._repair(board, plan, board.baseline, entry)
         return Ask(prompt, idea or entry.name)
 
-    def _write(self, plan: Plan, idea: str, entry: Entry, place: int, news: str = "") -> Prompt:
+    def _write(
+        self, plan: Plan, idea: str, entry: Entry, place: int, news: str = "", mind: str = ""
+    ) -> Prompt:
         return prompt_for(
             self._task,
             "write",
@@ -184,7 +192,7 @@ class Flow:
                 "idea": idea,
                 "focus": _fenced(news) or (self._focus(place) if entry.focus else ""),
             },
-            prefill=self._prefill(entry),
+            prefill=self._prefill(entry, mind),
             temperature=self._temperature(entry),
         )
 
@@ -216,7 +224,9 @@ class Flow:
             temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,
         )
 
-    def _prefill(self, entry: Entry) -> str:
+    def _prefill(self, entry: Entry, mind: str = "") -> str:
+        if entry.begin == "mind":
+            return header_prefill(self._task, f"{MIND} {mind}") + "\n"
         if entry.begin == "header":
             return header_prefill(self._task)
         if entry.begin == "steps":
@@ -230,6 +240,15 @@ class Flow:
         if not entry.warm:
             return 0.0
         return min(self._task.profile.temperature + WARMER * self._desk.stale, WARMEST)
+
+
+def _said(board: Board, place: int) -> str:
+    """What one of the best draft's failures says, in one line; each time another one."""
+    if not board.best.number:
+        return ""
+    by_message = {result.message: result for result in reversed(failing_visible(board.best, board.suite))}
+    said = [f"{short_id(r.id)}: {' '.join(message.split())}" for message, r in by_message.items() if message]
+    return f"a first attempt failed {said[place % len(said)]}"[:MIND_CHARS] if said else ""
 
 
 def _fenced(code: str) -> str:
