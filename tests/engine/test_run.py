@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -413,6 +414,18 @@ async def test_what_cannot_be_let_go_of_does_not_take_the_result(tmp_path: Path)
     assert run.result is not None
     assert "the run did not end cleanly: OSError: the server is stuck" in stand.notes
     assert stand.runner.closed
+
+
+async def test_a_small_model_is_told_in_a_comment_what_the_best_draft_fails(tmp_path: Path) -> None:
+    answers = [
+        f"\n    return {expression}\n```" for expression in ("n + 2", "n - 1", "n - 2", "n - 3", "2 * n")
+    ]
+    stand = Stand(tmp_path, STUB, answers, prefills=True)
+    finished = await stand.follow(stand.run())
+    assert finished.status == "verified"
+    begun = stand.model.prompts[4].prefill
+    assert re.search(r"\n    # Mind: a first attempt failed test_\w+: assert \d+ == \d+\n$", begun), begun
+    assert "# Mind" not in finished.diff
 
 
 # ------------------------------------------------------------------ several answers at once

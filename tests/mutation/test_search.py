@@ -255,6 +255,16 @@ async def test_a_draft_that_passes_one_test_of_many_is_mutated(tmp_path: Path) -
     assert (best.origin, best.parent) == (MUTATED, 1)
 
 
+async def test_changes_of_a_draft_that_help_are_made_on_top_of_one_another(tmp_path: Path) -> None:
+    body = "if n < 1:\n    return 7\nif n > 5:\n    return 1\nif n % 4 == 3:\n    return 2\nreturn n * 2"
+    stand = Stand(tmp_path, "raise NotImplementedError", [answer(body), never()], MANY)
+    end = await stand.run("generate")
+    assert end.status == "verified", stand.notes
+    scores = [e.passed for e in stand.events if isinstance(e, DraftScored)]
+    assert scores == sorted(scores)
+    assert scores[-1] == len(MANY)
+
+
 async def test_few_tests_make_no_near_miss(tmp_path: Path) -> None:
     """Of a wrong draft, some change passes three tests."""
     near = [answer("if n:\n    return n * 2\nreturn 31")]

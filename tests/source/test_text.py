@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from flowmill.errors import TargetError
-from flowmill.source.text import SourceFile, end_of_line
+from flowmill.source.text import SourceFile, end_of_line, parse
 
 HERE = Path("module.py")
 
@@ -129,3 +133,35 @@ def test_the_rest_of_a_line_may_be_semicolons_comments_and_continuations() -> No
 
     assert text[end_of_line(text, text.index("1") + 1) :].startswith("\ny")
     assert text[end_of_line(text, text.index("2") + 1) :].startswith("z = 3")
+
+
+@pytest.fixture
+def busy_threads() -> Iterator[None]:
+    """Threads that take turns at every opportunity, and a collector that runs code of the garbage's own."""
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(5)
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*threshold)
+
+
+class Litter:
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        sum(range(2000))
+
+
+@pytest.mark.usefixtures("busy_threads")
+def test_threads_may_parse_at_the_same_time() -> None:
+    """`ast.parse` alone raises a SystemError here in one call of ten."""
+    source = Path(__file__).read_text()
+
+    def parsed(number: int) -> int:
+        Litter()
+        return len(parse(source).body)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(parsed, range(200)))) == 1

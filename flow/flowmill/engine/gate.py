@@ -21,6 +21,7 @@ from flowmill.engine.machinery import (
     REDIRECTED,
     TEST_FRAMEWORK,
 )
+from flowmill.source.text import parse
 
 _PRIVATE_PLACE = re.compile(r"^(/proc(/|$)|/dev/(fd|k?mem)|/sys/)|^(\S*/)?(test_\w*|\w+_test|conftest)\.py$")
 _BY_NAME = frozenset({"getattr", "setattr", "delattr", "hasattr", "attrgetter", "methodcaller"})
@@ -252,7 +253,7 @@ def _literals(tests: Iterable[str]) -> frozenset[str]:
     found: set[str] = set()
     for source in tests:
         try:
-            tree = ast.parse(source)
+            tree = parse(source)
         except (SyntaxError, ValueError):
             continue
         found.update(text for n in ast.walk(tree) if isinstance(n, ast.expr) and (text := _literal(n)))

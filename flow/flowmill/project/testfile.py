@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flowmill.project.pytest_config import PytestConfig
 from flowmill.project.references import Imports, Refs, read_imports, read_refs, walk
 from flowmill.project.wanted import Definition, definitions
+from flowmill.source import text
 
 SETUP = frozenset({
     "setUp", "setUpClass", "asyncSetUp", "tearDown", "tearDownClass", "asyncTearDown",
@@ -60,10 +60,7 @@ class TestFile:
 def parse(source: bytes) -> ast.Module | None:
     """The syntax tree, None if the source is not valid Python for this interpreter."""
     try:
-        # User code may hold invalid escapes; their warnings are not ours to show or to raise.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
+        return text.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import tokenize
 import warnings
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +23,8 @@ _FIRST_TWO_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _REST_OF_LINE = re.compile(r"[ \t\f;]*(?:\\(?:\r\n|\r|\n)[ \t\f;]*)*(?:#[^\r\n]*)?")
 _FIRST_INDENT = re.compile(r":[ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\r|\n)+([ \t]+)[^\s#]")
 _SUFFIXES = frozenset({"", ".py", ".pyw", ".pyi"})
+
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -152,17 +157,27 @@ class SourceFile:
         return line
 
 
-def parse(text: str) -> ast.Module:
-    """`ast.parse`, silent about odd escapes in code that is not ours to mend."""
-    with warnings.catch_warnings():
+@contextmanager
+def _parsing() -> Generator[None]:
+    """One at a time, without warnings.
+
+    Two threads that make syntax trees at once may get a SystemError (CPython issue 106905), and what is
+    ignored is ignored by all threads.
+    """
+    with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        yield
+
+
+def parse(text: str | bytes) -> ast.Module:
+    """`ast.parse`, silent about odd escapes in code that is not ours to mend; from any thread."""
+    with _parsing():
         return ast.parse(text)
 
 
 def compile_quietly(tree: ast.Module) -> None:
     """See whether Python takes it, silent about what is merely odd (`x is 1`). Raises what `compile` does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _parsing():
         compile(tree, "draft", "exec", dont_inherit=True)
 
 
