@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,20 @@ def test_a_place_that_nothing_can_be_done_in(line: str, code: int, words: str, t
     ended = shell(line, tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (code, 1), ended.stderr
     assert words in ended.stderr
+
+
+def test_a_fault_of_our_own_is_one_line_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(argv: Sequence[str]) -> int:
+        raise RuntimeError("the mill stands still")
+
+    monkeypatch.setattr("flowmill.cli.runs.main", broken)
+    monkeypatch.setenv("FLOWMILL_CACHE_DIR", str(tmp_path))
+    assert main(["runs", "list"]) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "flowmill: a fault of flowmill itself, RuntimeError: the mill stands still\n"
+        f"  Please report it, with what stands at the end of {tmp_path / 'faults.log'}\n"
+    )
+    assert "in broken" in (tmp_path / "faults.log").read_text()

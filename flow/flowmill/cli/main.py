@@ -56,12 +56,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return 1
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        sys.stderr.write(f"flowmill: {error.filename or 'standard output'}: {error.strerror}\n")
-        _discard_output()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            sys.stderr.write(f"flowmill: {error.filename or 'standard output'}: {error.strerror}\n")
+            _discard_output()
+        else:  # a fault of ours: the user gets a line, and the rest is kept for a report
+            sys.stderr.write(f"flowmill: a fault of flowmill itself, {type(error).__name__}: {error}\n")
+            sys.stderr.write(f"  {_kept()}\n")
         return 1
+
+
+def _kept() -> str:
+    """Where the traceback is to be found, or itself where it cannot be kept."""
+    import traceback  # neither is worth its time at every start
+
+    from flowmill.paths import cache_dir
+
+    fault, log = traceback.format_exc(), cache_dir() / "faults.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{' '.join(sys.argv)}\n{fault}\n")
+    except OSError:
+        return fault
+    return f"Please report it, with what stands at the end of {log}"
 
 
 def _check_place(arguments: list[str]) -> None:

@@ -41,8 +41,9 @@ TIMEOUT_SHARE = 0.5
 """Of the run's seconds, those that each lane may spend in tests that do not end."""
 AFTERWARDS_SECONDS = 15.0
 """How long mutants are tried on when the model has no more to say."""
-PARTLY = 3
-"""Mutants of one body that are run on all tests though they pass so many of the first ones only."""
+PARTLY, PARTLY_OF_DRAFTS = 3, 30
+"""Mutants of one body that are run on all tests though they pass so many of the first ones only; a model's
+draft may need several changes, each of which helps a little."""
 LEAST_SECONDS, LEAST_WHERE_IT_HANGS = 1.0, 0.6
 """A mutant's test gets no less; where the original's does not end, most mutants' will not either."""
 PATIENCE = 0.25
@@ -220,7 +221,8 @@ class Campaign:
         if good == len(base.first):
             return True
         base.partly[good] += 1
-        return bool(good) and not self._greens and base.partly[good] <= PARTLY
+        most = PARTLY_OF_DRAFTS if base.written else PARTLY
+        return bool(good) and not self._greens and base.partly[good] <= most
 
     def _weighed(self, base: Base, change: Change, tried: Tried) -> Mutant | None:
         suite, verdict = self._board.suite, tried.verdict

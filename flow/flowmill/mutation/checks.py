@@ -70,6 +70,18 @@ def raising(scene: Scene) -> Iterator[Change]:
             code = [f"if {test}:", f"    raise {error}({_words(words or test)})"]
             for at, inner in _places(scene, test):
                 yield insert(scene, "raise", at, code, WANTED * likely * inner)
+        for at, entry in _overwrites(scene):
+            key, holder = ast.unparse(entry.slice), ast.unparse(entry.value)
+            code = [f"if {key} in {holder}:", f"    raise {error}({_words(words or f'{key} is there')})"]
+            yield insert(scene, "raise", at, code, WANTED * 1.1)
+
+
+def _overwrites(scene: Scene) -> Iterator[tuple[ast.stmt, ast.Subscript]]:
+    """Entries that are set, whether or not they are there."""
+    for node in scene.all(ast.Assign):
+        target = node.targets[0]
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            yield node, target
 
 
 def _words(text: str) -> str:

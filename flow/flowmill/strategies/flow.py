@@ -20,7 +20,7 @@ from flowmill.engine.holding import function_of
 from flowmill.engine.mend import SCAFFOLDS
 from flowmill.engine.prompting import header_prefill, prompt_for
 from flowmill.engine.verdict import Verdict
-from flowmill.shapes import Candidate, Prompt
+from flowmill.shapes import Candidate, Prompt, TestResult
 
 IDEAS = 3
 WARMER, WARMEST = 0.1, 1.2
@@ -167,8 +167,8 @@ class Flow:
             return Ask(self._repair(board, plan, best, REPAIR[1 + tried % 2]), entry.name, best.number)
         if self._task.mode == "generate":
             news = self._news(board) if tried % 3 == 0 else ""
-            minds = not news and tried % 2 == 0 and not self._task.profile.reflects
-            if minds and (failure := _said(board, tried // 2)):
+            minds = not news and tried % 4 == 1 and not self._task.profile.reflects
+            if minds and (failure := _said(board, tried // 4)):
                 return Ask(self._write(plan, "", MINDING, tried, mind=failure), MINDING.name)
             return Ask(self._write(plan, "", entry, tried, news), entry.name)
         return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
@@ -243,12 +243,25 @@ class Flow:
 
 
 def _said(board: Board, place: int) -> str:
-    """What one of the best draft's failures says, in one line; each time another one."""
+    """What is to be minded, by one of the best draft's failures, in one line; each time another one.
+
+    A plain failed comparison says nothing in so few words: the model would talk about it instead of writing.
+    """
     if not board.best.number:
         return ""
-    by_message = {result.message: result for result in reversed(failing_visible(board.best, board.suite))}
-    said = [f"{short_id(r.id)}: {' '.join(message.split())}" for message, r in by_message.items() if message]
-    return f"a first attempt failed {said[place % len(said)]}"[:MIND_CHARS] if said else ""
+    failures = failing_visible(board.best, board.suite)
+    said = dict.fromkeys(words for result in failures if (words := _minded(result)))
+    return list(said)[place % len(said)][:MIND_CHARS] if said else ""
+
+
+def _minded(result: TestResult) -> str:
+    message = " ".join(result.message.split())
+    if missing := re.search(r"DID NOT RAISE (?:<class ')?([\w.]+)|(\w+) not raised", message):
+        when = short_id(result.id).partition("[")[0].removeprefix("test_").replace("_", " ")
+        return f"raises {missing[1] or missing[2]} ({when})"
+    if re.match(r"\w*Error: ", message) and not message.startswith("AssertionError"):
+        return f"no {message}"
+    return ""
 
 
 def _fenced(code: str) -> str:
