@@ -9,7 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from flowmill import __version__
 from flowmill.errors import FlowmillError, UsageError
@@ -68,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _kept() -> str:
     """Where the traceback is to be found, or itself where it cannot be kept."""
-    import traceback  # neither is worth its time at every start
-
-    from flowmill.paths import cache_dir
-
-    fault, log = traceback.format_exc(), cache_dir() / "faults.log"
+    # Importing these at every start would cost more than all that --help does.
+    traceback: Any = importlib.import_module("traceback")
+    paths: Any = importlib.import_module("flowmill.paths")
+    fault: str = traceback.format_exc()
+    log = paths.cache_dir() / "faults.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
