@@ -11,8 +11,14 @@ import pytest
 from doubles import projects
 from doubles.editor import ModelOf
 from doubles.openai_server import FakeOpenAI, Reply
+from flowmill.model.embedded.catalogue import default_model
+from flowmill.model.embedded.weights import installed
 
-__all__ = ["cache", "model", "project"]
+__all__ = ["cache", "model", "project", "weights"]
+
+EMBEDDED = default_model()
+WEIGHTS = installed(EMBEDDED)
+"""Found before a test gets a cache folder of its own."""
 
 
 @pytest.fixture
@@ -25,6 +31,16 @@ def project(tmp_path: Path) -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache folder for all servers that do not ask for their own: compiled once, pytest starts faster."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that has the embedded model, for an editor with the real thing at work."""
+    if WEIGHTS is None:
+        pytest.skip(f"{EMBEDDED.name} is not downloaded: flowmill model pull")
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / "models").symlink_to(WEIGHTS.parent)
+    return folder
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from flowmill.engine.verdict import Suite, Verdict, better, is_verified, signature
@@ -42,9 +43,10 @@ class Board:
         if self._open == 0:
             self._settled.set()
 
-    async def settled(self) -> None:
-        """Wait until every candidate handed over so far has its verdict."""
-        await self._settled.wait()
+    async def settled(self, seconds: float | None = None) -> None:
+        """Wait until every candidate handed over so far has its verdict, for some seconds at most."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), seconds)
 
     def add(self, verdict: Verdict) -> bool:
         """Note a verdict; True if it taught something that no earlier one did."""

@@ -20,7 +20,7 @@ from flowmill.protocols import Model
 from flowmill.shapes import AnswerEnd, Candidate, FinishReason, Mode, ModelProfile, Prompt, Restarted, Usage
 from flowmill.source.functions import Function
 
-PATIENCE, LEAST_PATIENCE = 0.5, 3.0
+PATIENCE, LEAST_PATIENCE = 0.25, 2.0
 """For how long the last quarter of answers that are written together is waited for: a share of the time of the
 others, and seconds."""
 CHATTER = 200

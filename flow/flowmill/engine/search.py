@@ -224,8 +224,7 @@ class Search:
         if not self._shares_cores:
             return
         changed = len(self._board.verdicts)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._board.settled(), TESTS_SECONDS)
+        await self._board.settled(TESTS_SECONDS)
         fresh = [v for v in self._board.verdicts[changed:] if self._may_be_near(v)]
         if self._campaign is not None and fresh:
             with suppress(asyncio.TimeoutError):

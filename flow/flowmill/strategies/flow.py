@@ -23,6 +23,8 @@ from flowmill.engine.verdict import Verdict
 from flowmill.shapes import Candidate, Prompt, TestResult
 
 IDEAS = 3
+SETTLE_SECONDS = 5.0
+"""For how long verdicts are waited for where answers cost nothing: endless drafts are not worth more."""
 WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
@@ -94,7 +96,7 @@ class Flow:
         asked = 0
         while True:
             if asked >= len(self._entries()):
-                await board.settled()
+                await board.settled(SETTLE_SECONDS if self._task.profile.width > 1 else None)
             count = self._task.profile.width if asked else 1
             asks = [self._ask(board, plan, n) for n in range(asked, asked + count)]
             asked += count

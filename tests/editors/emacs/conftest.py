@@ -9,9 +9,9 @@ import pytest
 
 from doubles.emacs import EGLOT, LSP_MODE, Emacs, has_package, missing
 from doubles.openai_server import FakeOpenAI
-from doubles.server_fixtures import cache, model, project
+from doubles.server_fixtures import cache, model, project, weights
 
-__all__ = ["cache", "model", "project"]
+__all__ = ["cache", "model", "project", "weights"]
 
 EmacsOf: TypeAlias = "Callable[..., Awaitable[Emacs]]"
 CLIENTS = {"eglot": EGLOT, "lsp-mode": LSP_MODE}

@@ -47,6 +47,21 @@ async def test_generate_preview_accept_undo(project: Path, client: str, model: O
     assert (project / "calc.py").read_bytes() == before
 
 
+async def test_with_the_embedded_model(project: Path, eglot: str, weights: Path, emacs: Of) -> None:
+    ed = await emacs(client=eglot, cache=weights)
+    await ed.edit("calc.py", "def add")
+    before = (project / "calc.py").read_bytes()
+    await ed.eval("(at-home (flowmill-generate) t)")
+    await ed.until("(run-is 'ready)", 300)
+    assert (await ed.text(), (project / "calc.py").read_bytes()) == (CALC, before)
+    await ed.eval("(at-home (flowmill-show-diff) t)")
+    await ed.eval('(with-current-buffer "*flow diff: add*" (flowmill-accept) t)')
+    await ed.until("(run-is 'accepted)")
+    assert STUB not in await ed.text()
+    await ed.eval(UNDO)
+    assert await ed.text() == CALC
+
+
 async def test_two_keys_from_point_to_accepted_code(eglot: str, model: Of, emacs: Of) -> None:
     ed = await emacs(await model(GOOD), client=eglot)
     await ed.eval('(progn (global-set-key (kbd "<f8>") #\'flowmill-next) t)')

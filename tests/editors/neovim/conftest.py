@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from doubles.openai_server import FakeOpenAI
-from doubles.server_fixtures import cache, model, project
+from doubles.server_fixtures import cache, model, project, weights
 
-__all__ = ["cache", "model", "project"]
+__all__ = ["cache", "model", "project", "weights"]
 
 if TYPE_CHECKING:
     from doubles.neovim import Neovim

@@ -71,6 +71,21 @@ async def test_two_keys_from_the_cursor_to_accepted_code(model: Of, neovim: Of) 
     assert await nvim.get("said") == []
 
 
+async def test_with_the_embedded_model(project: Path, weights: Path, neovim: Of) -> None:
+    nvim = await neovim(cache=weights)
+    await nvim.edit("calc.py", "def add")
+    before = (project / "calc.py").read_bytes()
+    await nvim.lua(CHOOSE, "Generate with flow")
+    await nvim.until("run().state == 'ready' and virtual()[1][2]:find('verified')", 300)
+    assert (await nvim.text(), (project / "calc.py").read_bytes()) == (CALC, before)
+    await nvim.lua(CHOOSE, "Flow: accept (4/4 tests)")
+    await nvim.until("run().state == 'accepted'")
+    assert STUB not in await nvim.text()
+    await nvim.keys("u")
+    await nvim.until("text():find('NotImplementedError', 1, true)")
+    assert await nvim.text() == CALC
+
+
 async def test_outcomes_are_listed(project: Path, model: Of, neovim: Of) -> None:
     gate = asyncio.Event()
     nvim = await neovim(await model(NEARLY, Reply((GOOD[:32], GOOD[32:]), gate=gate)))

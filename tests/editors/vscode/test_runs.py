@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from doubles.projects import CALC, GOOD, HALF, STUB, TEST_CALC, WRONG, fenced, write
+from doubles.server_fixtures import EMBEDDED, WEIGHTS
 from doubles.vscode import DIFF, FRONT, LENS, MENU, NOTICE, NOTICE_BUTTON, QUICK, RIGHT, ROW, STATUS
+from doubles.vscode_parts import CodeServer
 from editors.vscode.conftest import ModelOf, WindowOf
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("vscode")]
@@ -49,6 +51,30 @@ def test_generate_in_three_clicks(window: WindowOf, model: ModelOf, project: Pat
         w.shot("undone")
         assert took <= FIRST_SIGN_MS, f"the first sign came after {took:.0f} ms"
         print(f"first sign of life: {took:.0f} ms; clicks from cursor to accepted code: 3")
+
+
+def test_with_the_embedded_model(window: WindowOf, code: CodeServer) -> None:
+    if WEIGHTS is None:
+        pytest.skip(f"{EMBEDDED.name} is not downloaded: flowmill model pull")
+    models = code.folder / "cache" / "models"
+    models.parent.mkdir(exist_ok=True)
+    models.symlink_to(WEIGHTS.parent)
+    code.configure(**{"flowmill.baseUrl": "embedded", "flowmill.model": EMBEDDED.name})
+    try:
+        with window() as w:
+            w.open("calc.py", 12)
+            w.generate()
+            w.status("add 4/4", 200)
+            w.shot("ready")
+            w.click(LENS, "accept (4/4 tests)")
+            w.gone(DIFF)
+            assert STUB.strip() not in w.source()
+            w.shot("accepted")
+            w.press("Control+z")
+            w.source_until("raise NotImplementedError")
+    finally:
+        code.configure(**{"flowmill.model": ""})
+        models.unlink()
 
 
 def test_the_diff_can_do_it_all(window: WindowOf, model: ModelOf) -> None:
