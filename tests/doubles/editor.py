@@ -297,6 +297,8 @@ class Editor(Desk):
         return await self.command(command.command, *(command.arguments or ())) if command else None
 
 
+EMBEDDED = {"FLOWMILL_BASE_URL": "embedded"}
+"""Where no model is given, whatever else the environment says."""
 EditorOf = Callable[..., Awaitable[Editor]]
 """What the fixture `editor` is: `await editor(profile, **how)`, with the keywords of `Editor.start`."""
 ModelOf = Callable[..., Awaitable[FakeOpenAI]]
@@ -305,10 +307,10 @@ ModelOf = Callable[..., Awaitable[FakeOpenAI]]
 
 def _environment(root: Path, scratch: str, cache: Path | None, model: FakeOpenAI | None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    scripted = {"FLOWMILL_BASE_URL": model.base_url, "FLOWMILL_MODEL": "scripted"} if model else {}
+    asked = {"FLOWMILL_BASE_URL": model.base_url, "FLOWMILL_MODEL": "scripted"} if model else EMBEDDED
     return {
         **kept,
-        **scripted,
+        **asked,
         "HOME": str(root.parent),
         "TMPDIR": scratch,
         # The interpreter of the tests, which has pytest, as in an environment that the user activated.
