@@ -53,16 +53,17 @@ async def measure(engine: str, text: str, number: int) -> Round:
             began = time.monotonic()
             tokens, _ = await answer(client, prompt, 1)
             reading = tokens / (time.monotonic() - began)
-            _, alone = await answer(client, prompt, TOKENS)
+            began = time.monotonic()
+            _, written = await answer(client, prompt, TOKENS)
+            alone = written / (time.monotonic() - began)
             began = time.monotonic()
             several = await asyncio.gather(*(answer(client, prompt, TOKENS) for _ in range(TOGETHER)))
-            together = sum(written for _, written in several) / (time.monotonic() - began)
+            together = sum(count for _, count in several) / (time.monotonic() - began)
     return Round(start, reading, alone, together)
 
 
-async def answer(client: openai.AsyncOpenAI, prompt: str, tokens: int) -> tuple[int, float]:
-    """Prompt tokens; tokens a second where one answer is asked for, tokens where several are."""
-    began = time.monotonic()
+async def answer(client: openai.AsyncOpenAI, prompt: str, tokens: int) -> tuple[int, int]:
+    """Tokens of the prompt and of the answer."""
     done = await client.chat.completions.create(
         model=LARGE.name,
         messages=[
@@ -74,7 +75,7 @@ async def answer(client: openai.AsyncOpenAI, prompt: str, tokens: int) -> tuple[
         seed=1,
     )
     assert done.usage
-    return done.usage.prompt_tokens, done.usage.completion_tokens / (time.monotonic() - began)
+    return done.usage.prompt_tokens, done.usage.completion_tokens
 
 
 async def run(args: argparse.Namespace) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import openai
 import pytest
 
+from flowmill.errors import UsageError
 from flowmill.model.embedded import openvino
 from flowmill.model.embedded.catalogue import LARGE
 from flowmill.model.embedded.engine import EngineOrder, serve_batches
 from flowmill.model.embedded.launch import EmbeddedServer, connect
-from flowmill.model.embedded.openvino import Unsuited, check, convert, is_ready, place_for
+from flowmill.model.embedded.openvino import Unsuited, check, convert, is_ready, is_wanted, place_for
 from flowmill.model.embedded.weights import installed
 from flowmill.paths import cache_dir
 
@@ -76,6 +77,13 @@ def test_it_can_be_switched_off(file: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("FLOWMILL_ENGINE", "llama.cpp")
     with pytest.raises(Unsuited, match="FLOWMILL_ENGINE"):
         check(file, machine(tmp_path, "avx_vnni"))
+
+
+def test_what_is_no_engine_is_said_in_one_line() -> None:
+    assert is_wanted({"FLOWMILL_ENGINE": " OpenVINO"})
+    assert not is_wanted({"FLOWMILL_ENGINE": "llama.cpp"})
+    with pytest.raises(UsageError, match=r"FLOWMILL_ENGINE is 'vulkan': it can be openvino or llama\.cpp"):
+        is_wanted({"FLOWMILL_ENGINE": "vulkan"})
 
 
 @on_linux

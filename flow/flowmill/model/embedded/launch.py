@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
 import secrets
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from flowmill.errors import ModelError
-from flowmill.model.embedded import spawn
+from flowmill.model.embedded import openvino, spawn
 from flowmill.model.embedded.catalogue import Weights
 from flowmill.model.embedded.engine import EngineOrder
 from flowmill.model.embedded.lease import Listening, MeetingPlace, Refusal
@@ -135,5 +136,6 @@ def _order(model: Weights, file: Path, options: LaunchOptions) -> EngineOrder:
         api_key=secrets.token_urlsafe(32),
         port=options.port,
         idle=options.idle,
-        batches=model.batches and not options.port,
+        # Decided here: the server's processes get nothing that is called FLOWMILL_….
+        batches=model.batches and not options.port and openvino.is_wanted(os.environ),
     )

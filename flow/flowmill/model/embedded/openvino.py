@@ -15,9 +15,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flowmill.errors import UsageError
 from flowmill.machine import machine_cores, machine_memory
 from flowmill.model.embedded.batches import Batches
 
@@ -39,6 +41,14 @@ class Unsuited(Exception):
     """Why llama.cpp serves, in words."""
 
 
+def is_wanted(environ: Mapping[str, str]) -> bool:
+    """Unless FLOWMILL_ENGINE names the other engine. Raises `UsageError` for what is no engine."""
+    name = environ.get("FLOWMILL_ENGINE", "").strip().lower()
+    if name not in ("", "openvino", "llama.cpp"):
+        raise UsageError(f"FLOWMILL_ENGINE is {name!r}: it can be openvino or llama.cpp")
+    return name != "llama.cpp"
+
+
 def place_for(file: Path) -> Path:
     """Where the converted weights of that file are, or would be."""
     return file.with_name(f"{file.stem}-openvino")
@@ -49,8 +59,8 @@ def is_ready(folder: Path) -> bool:
 
 
 def check(file: Path, root: Path = Path("/")) -> None:
-    """Raises `Unsuited` where OpenVINO is not there, would not pay, or has no room."""
-    if os.environ.get("FLOWMILL_ENGINE", "") == "llama.cpp":
+    """Raises `Unsuited` where OpenVINO is not wanted, is not there, would not pay, or has no room."""
+    if not is_wanted(os.environ):
         raise Unsuited("FLOWMILL_ENGINE says so")
     if importlib.util.find_spec(MODULE) is None:
         raise Unsuited(f"{MODULE} is not installed")
