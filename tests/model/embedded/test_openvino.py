@@ -127,6 +127,23 @@ def test_a_conversion_that_is_killed_leaves_nothing_that_counts(file: Path) -> N
         convert(file)
 
 
+@on_linux
+def test_it_tells_nobody_and_leaves_the_home_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from flowmill.model.embedded.openvino import genai; genai()\n"
+        "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert said.stdout == "[]\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 # ------------------------------------------------------------------ the real one
 real = pytest.mark.skipif(
     installed(LARGE) is None or not is_ready(place_for(installed(LARGE) or Path())),

@@ -90,11 +90,18 @@ def convert(file: Path) -> Path:
             [sys.executable, "-m", __name__, str(file)],
             capture_output=True,
             text=True,
+            cwd=file.parent,  # The user's modules must not shadow ours.
             preexec_fn=_die_with_parent,
         )
         if done.returncode:
             raise Unsuited(f"the weights cannot be converted ({done.returncode}): {done.stderr[-2000:]}")
     return folder
+
+
+def genai() -> Any:
+    """OpenVINO without its telemetry, which would leave files in the user's home and tell its makers of every start."""
+    sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType] - importing it then fails
+    return importlib.import_module(MODULE)
 
 
 def _die_with_parent() -> None:
@@ -103,15 +110,15 @@ def _die_with_parent() -> None:
 
 def _convert(file: Path) -> None:
     """Read the weights once with the wish that they be saved: OpenVINO saves beside the file that it is given."""
-    genai: Any = importlib.import_module(MODULE)
+    openvino = genai()
     folder = place_for(file)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     link = part / file.name
     link.symlink_to(file)
-    genai.Tokenizer(str(link), enable_save_ov_model=True)
-    genai.LLMPipeline(str(link), "CPU", enable_save_ov_model=True)
+    openvino.Tokenizer(str(link), enable_save_ov_model=True)
+    openvino.LLMPipeline(str(link), "CPU", enable_save_ov_model=True)
     link.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
@@ -121,22 +128,22 @@ def batches(file: Path, context: int, idle: float) -> Batches:
     """The model, loaded. Raises `Unsuited`, and whatever OpenVINO does."""
     check(file)
     folder = convert(file)
-    genai: Any = importlib.import_module(MODULE)
-    return Batches(genai, lambda: _pipeline(genai, folder), context, idle)
+    openvino = genai()
+    return Batches(openvino, lambda: _pipeline(openvino, folder), context, idle)
 
 
-def _pipeline(genai: Any, folder: Path) -> Any:
+def _pipeline(openvino: Any, folder: Path) -> Any:
     """Loaded and warm: the first pass takes seconds, since the code for it is made then."""
-    scheduler = genai.SchedulerConfig()
+    scheduler = openvino.SchedulerConfig()
     scheduler.enable_prefix_caching = True
     scheduler.num_kv_blocks = BLOCKS
     scheduler.max_num_seqs = 2 * WIDTH
     scheduler.max_num_batched_tokens = STEP
-    tokenizer = genai.Tokenizer(str(folder))
-    pipeline = genai.ContinuousBatchingPipeline(
+    tokenizer = openvino.Tokenizer(str(folder))
+    pipeline = openvino.ContinuousBatchingPipeline(
         str(folder), tokenizer, scheduler, "CPU", INFERENCE_NUM_THREADS=machine_cores()
     )
-    pipeline.generate(["def"], [genai.GenerationConfig(max_new_tokens=1, apply_chat_template=False)])
+    pipeline.generate(["def"], [openvino.GenerationConfig(max_new_tokens=1, apply_chat_template=False)])
     return pipeline
 
 
