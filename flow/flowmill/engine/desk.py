@@ -20,9 +20,9 @@ from flowmill.protocols import Model
 from flowmill.shapes import AnswerEnd, Candidate, FinishReason, Mode, ModelProfile, Prompt, Restarted, Usage
 from flowmill.source.functions import Function
 
-PATIENCE, LEAST_PATIENCE = 0.25, 2.0
+PATIENCE, LEAST_PATIENCE = 0.5, 8.0
 """For how long the last quarter of answers that are written together is waited for: a share of the time of the
-others, and seconds."""
+others, and seconds. One that notes its steps first takes three times as long as one that does not."""
 CHATTER = 200
 """Characters of prose after a code block that are waited for: servers mostly stop at the fence."""
 
