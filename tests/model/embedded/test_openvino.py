@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import openai
@@ -17,6 +18,7 @@ from flowmill.model.embedded import openvino
 from flowmill.model.embedded.catalogue import LARGE
 from flowmill.model.embedded.engine import EngineOrder, serve_batches
 from flowmill.model.embedded.launch import EmbeddedServer, connect
+from flowmill.model.embedded.locks import FileLock
 from flowmill.model.embedded.openvino import Unsuited, check, convert, is_ready, is_wanted, place_for
 from flowmill.model.embedded.weights import installed
 from flowmill.paths import cache_dir
@@ -125,6 +127,22 @@ def test_a_conversion_that_is_killed_leaves_nothing_that_counts(file: Path) -> N
     assert not is_ready(place_for(file))
     with pytest.raises(Unsuited):
         convert(file)
+
+
+@on_linux
+def test_two_that_convert_at_once_do_it_once(file: Path) -> None:
+    """The second one waits for the first, and finds its work done."""
+    folder = place_for(file)
+    with FileLock(folder.with_name(f"{folder.name}.lock")) as first:
+        assert first.take()
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(convert, file)
+            assert wait([second], timeout=1.0).not_done == {second}
+            folder.mkdir()
+            (folder / "openvino_model.bin").touch()
+            first.drop()
+            assert second.result(timeout=60) == folder
+    assert list(folder.iterdir()) == [folder / "openvino_model.bin"]
 
 
 @on_linux

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from flowmill.errors import UsageError
 from flowmill.machine import machine_cores, machine_memory
 from flowmill.model.embedded.batches import Batches
+from flowmill.model.embedded.locks import FileLock
 
 MODULE = "openvino_genai"
 WIDTH = 4
@@ -34,6 +36,7 @@ CONVERTING, SERVING = 8_000_000_000, 4_000_000_000
 """Bytes of memory that a machine needs for it: 3.8 GB are taken while the weights are converted, 2 GB after."""
 ROOM = 1.4
 """Size of the converted weights, in sizes of the file; a little is kept free."""
+LOCK_POLL = 0.25
 PR_SET_PDEATHSIG = 1
 
 
@@ -109,9 +112,18 @@ def _die_with_parent() -> None:
 
 
 def _convert(file: Path) -> None:
+    """Convert the weights, unless another process has done so by the time it is this one's turn."""
+    folder = place_for(file)
+    with FileLock(folder.with_name(f"{folder.name}.lock")) as lock:
+        while not lock.take():
+            time.sleep(LOCK_POLL)
+        if not is_ready(folder):
+            _save(file, folder)
+
+
+def _save(file: Path, folder: Path) -> None:
     """Read the weights once with the wish that they be saved: OpenVINO saves beside the file that it is given."""
     openvino = genai()
-    folder = place_for(file)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
