@@ -73,10 +73,10 @@ def _kept() -> str:
     paths: Any = importlib.import_module("flowmill.paths")
     fault: str = traceback.format_exc()
     log = paths.cache_dir() / "faults.log"
-    try:
+    try:  # Only the command's name is kept: an address among the arguments may hold a password.
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
-            file.write(f"{' '.join(sys.argv)}\n{fault}\n")
+            file.write(f"{' '.join(sys.argv[1:2])}\n{fault}\n")
     except OSError:
         return fault
     return f"Please report it, with what stands at the end of {log}"

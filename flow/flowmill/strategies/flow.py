@@ -23,8 +23,8 @@ from flowmill.engine.verdict import Verdict
 from flowmill.shapes import Candidate, Prompt, TestResult
 
 IDEAS = 3
-SETTLE_SECONDS = 5.0
-"""For how long verdicts are waited for where answers cost nothing: endless drafts are not worth more."""
+SETTLE_SECONDS = 1.0
+"""For how long verdicts are waited for where answers cost nothing, after the search has let the tests run alone."""
 WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""

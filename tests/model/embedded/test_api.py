@@ -238,3 +238,17 @@ async def test_what_does_not_speak_http_is_hung_up_on(site: Site) -> None:
         assert b"400" in await asyncio.to_thread(raw.recv, 1000)
     text, _ = await answer(site.model, prompt())
     assert text.startswith("return")
+
+
+async def test_a_fault_of_any_kind_leaves_the_server_to_those_who_ask_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("no such tokens")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.pipeline, "add_request", broken)
+        with pytest.raises(ModelError, match="no such tokens"):
+            await answer(site.model, prompt())
+    text, _ = await answer(site.model, prompt())
+    assert text.startswith("return")

@@ -144,14 +144,21 @@ class Batches:
                 writing.handle.cancel()
                 writing.end("stop")
         self._writing = [w for w in self._writing if not w.answer.cancelled.is_set()]
+        if self._pipeline is None:  # it could not be loaded
+            return
         try:
             self._pipeline.step()
-        except RuntimeError as error:
+            self._writing = [writing for writing in self._writing if not self._hear(writing)]
+        except Exception as error:  # of whatever kind: the thread has to live for those who ask next
             self._fail(str(error))
-            return
-        self._writing = [writing for writing in self._writing if not self._hear(writing)]
 
     def _begin(self, answer: Answer) -> None:
+        try:
+            self._take_in(answer)
+        except Exception as error:  # as above; the model may have to be loaded again first
+            answer.heard.put(Ended("stop", 0, 0, 0, str(error)))
+
+    def _take_in(self, answer: Answer) -> None:
         if self._pipeline is None:
             self._pipeline = self._load()
             self.left_memory.clear()

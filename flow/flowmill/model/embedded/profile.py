@@ -8,7 +8,7 @@ from flowmill.model.profiles import profile_for
 from flowmill.shapes import ModelProfile
 
 PROMPT = 2500
-"""Prompt tokens that two cores read in about 25 seconds, once a run: later calls find them cached."""
+"""Prompt tokens that two cores read in 45 seconds (llama.cpp) or 10 (OpenVINO), once a run: later calls find them cached."""
 REPLY = 700
 
 

@@ -81,6 +81,7 @@ class Facts:
 
 
 def facts(state: Listening) -> Facts:
+    """Ask the server; llama.cpp's says nothing of a width."""
     properties: Any = json.loads(_get(state, "/props"))
     return Facts(int(properties["default_generation_settings"]["n_ctx"]), int(properties.get("width", 1)))
 
