@@ -33,7 +33,7 @@ STEP = 128
 BLOCKS = 640
 """Room for the cache of 20,000 tokens, which takes 0.3 GB."""
 CONVERTING, SERVING = 8_000_000_000, 4_000_000_000
-"""Bytes of memory that a machine needs for it: 3.8 GB are taken while the weights are converted, 2 GB after."""
+"""Bytes of memory that a machine needs for it: 3.8 GB are taken while the weights are converted, 2.9 after."""
 ROOM = 1.4
 """Size of the converted weights, in sizes of the file; a little is kept free."""
 LOCK_POLL = 0.25
