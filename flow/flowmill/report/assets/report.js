@@ -18,6 +18,7 @@ import { Story } from "./story.js";
 import { clean, forEditor, heldBack, PROOF, scoreWords, verdict } from "./words.js";
 
 const PLACES = ["verdict", "change", "evidence", "cost", "matrix", "time", "drafts", "notes", "facts"];
+const DRAWN_AFTER = 50; // milliseconds
 const NAMES = {
   change: "The change",
   evidence: "Evidence",
@@ -62,12 +63,9 @@ class Page {
     return news;
   }
 
-  /** Draw soon, once for many events. A page that nobody sees has no frames, so a timer draws it. */
+  /** Draw soon, once for many events: by a timer, since a page that nobody sees has no frames. */
   later() {
-    if (this.waiting) return;
-    this.waiting = document.hidden
-      ? setTimeout(() => this.draw(), 200)
-      : requestAnimationFrame(() => this.draw());
+    this.waiting ||= setTimeout(() => this.draw(), DRAWN_AFTER);
   }
 
   draw() {
@@ -190,6 +188,7 @@ class Page {
   }
 
   destroy() {
+    clearTimeout(this.waiting);
     this.element.removeEventListener("click", this.onClick);
     globalThis.removeEventListener?.("beforeprint", this.onPrint);
     this.element.replaceChildren();
