@@ -8,7 +8,7 @@ The model is scripted; the tests are real. Rows, in milliseconds:
   keystroke      a keystroke in that file and a question that costs nothing, less such a question alone
   first sign     from the command to the beginning of its progress
   test outcome   from the moment at which a test fails in its process to the event at the client
-The memory is that of the server, of the server and its idle engine, in MB. Linux only.
+The memory is that of the server and of its engine, in MB. Linux only.
 """
 
 from __future__ import annotations
@@ -124,15 +124,12 @@ def flow_rows(peer: Peer, args: argparse.Namespace, rows: Rows) -> Mapping[str, 
     run = peer.command("flow.generate", {"uri": uri, "qualname": "target"})["run"]
     peer.first(lambda m: event(m).get("type") == "draft.delta")
     ask_rows(peer, uri, args, rows)
+    memory["its engine in a run"] = cost(engine_of(peer.process.pid)).memory
     stop(peer, run)
-    engine = engine_of(peer.process.pid)
-    nothing_below(engine, 5.0)
-    memory["its engine after a run"] = cost(engine).memory
     rows["flowmill first sign"] = [first_sign(peer, uri) for _ in range(args.triggers)]
     rows["flowmill test outcome"] = [value for _ in range(args.runs) for value in outcomes(peer, uri)]
-    left = below(engine)
-    if left and not nothing_below(engine, 5.0):
-        print(f"left below the engine: {left}", file=sys.stderr)
+    if not nothing_below(peer.process.pid, 5.0):
+        print(f"left below the server: {below(peer.process.pid)}", file=sys.stderr)
     return memory
 
 
