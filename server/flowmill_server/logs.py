@@ -6,6 +6,7 @@ Records are written by a thread of their own, so a slow disk holds nothing up.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import sys
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
@@ -93,9 +94,9 @@ def start(path: Path) -> None:
 
 
 def use(path: str | Path) -> None:
-    """Log to another file from now on; `~` is the user's home. Does not touch the disk."""
+    """Log to another file from now on; `~` is the user's home, `~nobody` a folder of that name. Does not touch the disk."""
     if _logs.file is not None:
-        _logs.file.use(Path(path).expanduser().absolute())
+        _logs.file.use(Path(os.path.abspath(os.path.expanduser(path))))
 
 
 def verbose(on: bool) -> None:

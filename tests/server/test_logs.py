@@ -85,3 +85,10 @@ def test_a_place_that_cannot_be_written_is_said_once(
     said = capsys.readouterr().err
     assert said.count("logging to stderr") == 1
     assert said.count("one") == said.count("two") == 1
+
+
+def test_a_home_of_nobody_is_a_folder_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs.start(tmp_path / "a.log")
+    logs.use("~nobody-of-that-name/b.log")
+    assert logs.where() == str(tmp_path / "~nobody-of-that-name" / "b.log")
