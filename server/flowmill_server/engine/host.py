@@ -24,6 +24,7 @@ from flowmill_server.engine.messages import (
     StartRun,
     StopFinding,
     Told,
+    Up,
     frame,
 )
 
@@ -55,6 +56,8 @@ class Engine:
         self._starting: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
+        self._up = False
+        """Whether the process reads what it is sent; before that it has started nothing."""
         self._runs: dict[str, Hear] = {}
         self._cancelled: set[str] = set()
         """Of these runs those that were cancelled and have not ended yet."""
@@ -76,6 +79,7 @@ class Engine:
         if run in self._runs and run not in self._cancelled:
             self._cancelled.add(run)
             self._send(CancelRun(run))
+            self._give_up()
             asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._enforce)
 
     async def affected(self, spec: AffectedSpec, place: Place) -> Affected:
@@ -137,10 +141,23 @@ class Engine:
             logger.warning("the engine did not end in time and is killed")
             _kill(self._leaving[reading])
 
+    @property
+    def _only_cancelled(self) -> bool:
+        """Whether the process is there for nothing but runs that were cancelled."""
+        doomed = bool(self._runs) and self._runs.keys() <= self._cancelled and not self._finding
+        return doomed and self._process is not None
+
+    def _give_up(self) -> None:
+        """A process that does not listen yet has nothing to end: it is not waited for."""
+        if self._only_cancelled and not self._up:
+            assert self._process is not None
+            _kill(self._process)
+            self._let_go()
+            self._lost("")
+
     def _enforce(self) -> None:
         """A cancel was a moment ago: what has only cancelled runs to end does not get longer."""
-        late = bool(self._runs) and self._runs.keys() <= self._cancelled and not self._finding
-        late = late and self._process is not None
+        late = self._only_cancelled
         if late:
             self._let_go()  # first, so that the next request starts another
         for reading in self._leaving:
@@ -166,7 +183,7 @@ class Engine:
         self._process.stdin.write(data)
 
     async def _start(self) -> None:
-        problem = ""
+        problem, self._up = "", False
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -187,6 +204,7 @@ class Engine:
         for data in waiting:
             self._write(data)
         self._reading = asyncio.create_task(self._read(self._process))
+        self._give_up()
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         try:
@@ -210,6 +228,9 @@ class Engine:
             self._take(pickle.loads(await process.stdout.readexactly(size)))
 
     def _take(self, reply: Reply) -> None:
+        if isinstance(reply, Up):
+            self._up = True
+            return
         if isinstance(reply, Affected):
             answer = self._finding.get(reply.number)
             if answer is not None and not answer.done():

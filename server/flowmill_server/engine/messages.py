@@ -69,6 +69,11 @@ Request = StartRun | CancelRun | FindAffected | StopFinding
 
 
 @dataclass(frozen=True, slots=True)
+class Up:
+    """The first word of a process: from now on it reads what it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The run has begun. `warnings` are lines about settings that were bad or not the project's to make."""
 
@@ -100,7 +105,7 @@ class Affected:
     problem: str = ""
 
 
-Reply = Opened | Told | Ended | Affected
+Reply = Up | Opened | Told | Ended | Affected
 
 
 def frame(message: Request | Reply) -> bytes:

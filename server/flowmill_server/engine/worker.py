@@ -36,6 +36,7 @@ from flowmill_server.engine.messages import (
     Request,
     StartRun,
     Told,
+    Up,
     frame,
 )
 from flowmill_server.engine.usable import usable
@@ -75,7 +76,7 @@ class Worker:
         if left:
             await asyncio.wait(left)
 
-    def _send(self, reply: Reply) -> None:
+    def send(self, reply: Reply) -> None:
         # A pipe that is full holds everything up here, and nothing that an editor waits for.
         with suppress(BrokenPipeError):  # the end of the input says that the server has gone
             left = memoryview(frame(reply))
@@ -92,7 +93,7 @@ class Worker:
     def _never_begun(self, name: str) -> None:
         """A task that is cancelled before its first step does not even get to its `finally`."""
         if self._runs.pop(name, None) is not None:
-            self._send(Ended(name, problem="cancelled", code=130))
+            self.send(Ended(name, problem="cancelled", code=130))
 
     # -------------------------------------------------------------- runs
     async def _run(self, start: StartRun) -> None:
@@ -109,7 +110,7 @@ class Worker:
         finally:
             self._runs.pop(start.run, None)
             self._open.pop(start.run, None)
-            self._send(ended)
+            self.send(ended)
 
     async def _told(self, start: StartRun) -> Ended:
         """Tell a run from its first event to its last."""
@@ -118,13 +119,13 @@ class Worker:
             request = _request(place, start, buffers)
             run = open_run(place, request, journal, run_id=start.run, turns=self._turns)
             self._open[start.run] = run
-            self._send(Opened(run.id, run.target, place.warnings))
+            self.send(Opened(run.id, run.target, place.warnings))
             problem, hint, code = "", "", 0
             try:
                 async with aclosing(run.records()) as records:
                     async for record in records:
                         journal.append(record)
-                        self._send(Told(record))
+                        self.send(Told(record))
             except FlowmillError as error:
                 # The run has told its end; this is why it came so early.
                 problem, hint, code = str(error), error.hint, error.exit_code
@@ -143,7 +144,7 @@ class Worker:
             logger.exception("looking for affected tests broke")
             answer = Affected(request.number, None, f"internal error: {type(error).__name__}: {error}")
         finally:
-            self._send(answer)
+            self.send(answer)
 
     async def _found(self, request: FindAffected) -> Affected:
         place, buffers = await asyncio.to_thread(_open, request)
@@ -196,6 +197,7 @@ async def _serve(source: BinaryIO, output: int) -> None:
     reader = asyncio.StreamReader(limit=2**16)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
     worker = Worker(output)
+    worker.send(Up())
     try:
         while True:
             size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from doubles.openai_server import FakeOpenAI, Reply
+from doubles.preview_parts import until
 from doubles.processes import gone
 from doubles.projects import CALC, GOOD, STUB, WRONG, calc
 from doubles.runs import alive, descendants
@@ -194,6 +195,24 @@ async def test_a_cancel_in_the_first_moment_does_not_wait_for_the_engine_to_come
         assert (await ear.end()).code == 130
         await again.end()
     assert again.finished.status == "verified"
+
+
+async def test_a_process_that_does_not_listen_yet_ends_with_the_cancel(tmp_path: Path) -> None:
+    engine = Engine(command=(sys.executable, "-c", "import time; time.sleep(600)"))
+    root, ear, early = calc(tmp_path), Ear(), Ear()
+    engine.start(generate("r1", root, Place({}, None, {})), ear.hear)
+    await until(lambda: engine.pid, "a process")
+    pid = engine.pid
+    assert pid is not None
+    engine.cancel("r1")
+    assert ear.ended  # at once, not after the time that a process is given to end what it started
+    assert (await ear.end()).code == 130
+    engine.start(generate("r2", root, Place({}, None, {})), early.hear)
+    engine.cancel("r2")  # before there is a process
+    assert (await early.end()).code == 130
+    assert engine.pid is None
+    await engine.close()
+    assert not alive(pid)
 
 
 NOTHING_TO_READ = "import os, time; os.write(1, (5).to_bytes(4, 'big') + b'empty'); time.sleep(600)"
