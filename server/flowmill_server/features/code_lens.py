@@ -19,7 +19,7 @@ def register(server: FlowServer) -> None:
         await server.documents.ready(document)
         shown: list[types.CodeLens] = []
         for job in server.runs.on(document.uri):
-            span = document.outline.follow(job.qualname, job.digest)
+            span = job.span_in(document)
             # Of several runs on a function the newest counts, as in the menu.
             if span is not None and server.runs.at(document.uri, span.qualname) is job:
                 shown += lenses(job, span.first_line - 1, server.previews.edits(job, document))

@@ -137,7 +137,7 @@ class Proposals:
         reason = ""
         if carried.kind is not None:
             reason = why_not(job, carried)
-            span = document.outline.find(job.qualname) if carried.kind == "changed" else None
+            span = job.span_in(document) if carried.kind == "changed" else None
             reason = (span and self.refusal(job, span.digest)) or reason
         return Proposal(document.version, carried, *tally(job), job.verified, edits, reason)
 

@@ -39,7 +39,7 @@ class Retests:
 
     def draft(self, job: Job, document: Document, *, asked: bool = False) -> None:
         """Test the run's draft on the function as it is now, unless that was found out or is being found out."""
-        span = document.outline.find(job.qualname)
+        span = job.span_in(document)
         if span is None or document.outline.problem_in(span) or self._proposals.refusal(job, span.digest):
             return
         for kept in self._kept.values():
@@ -67,7 +67,7 @@ class Retests:
 
     def text(self, job: Job, document: Document, taken: Taken) -> None:
         """Test the function as it is now, and say how it fares."""
-        span = document.outline.find(job.qualname)
+        span = job.span_in(document)
         if span is None:
             self._client.show_message(
                 f"{job.name} {WORDS[taken]}; it cannot be tested as it is now", "warning"

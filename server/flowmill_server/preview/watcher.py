@@ -94,7 +94,7 @@ class Watcher:
         for job in self._waiting(uri) if document is not None else ():
             assert document is not None
             offers = self._proposals.offered(job)
-            span = document.outline.find(job.qualname)
+            span = job.span_in(document)
             taken = without_asking(offers, document, span, job.digest, result_code(job))
             if taken is not None:
                 self._afterwards.took(job, document, taken.before, taken.what)

@@ -11,6 +11,8 @@ from flowmill.engine.request import Result
 from flowmill.events import Record
 from flowmill.report.story import Story
 from flowmill.shapes import Mode
+from flowmill_server.text.document import Document
+from flowmill_server.text.outline import ONLY, FunctionSpan, Rank
 
 State = Literal["queued", "working", "ready", "done", "cancelled", "accepted", "discarded", "replaced"]
 """`ready`: finished with a result that can be accepted; `done`: finished with nothing to accept."""
@@ -31,6 +33,8 @@ class Job:
     qualname: str
     version: int
     digest: str
+    rank: Rank = ONLY
+    """Among the functions of its name when it began: an edit above moves their lines."""
     origin: Origin = "user"
     token: int | str | None = None
     state: State = "queued"
@@ -53,6 +57,10 @@ class Job:
     def name(self) -> str:
         """The function's own name."""
         return self.qualname.partition("@")[0].rpartition(".")[2]
+
+    def span_in(self, document: Document) -> FunctionSpan | None:
+        """Its function in the document as it is now; None if it is gone."""
+        return document.outline.follow(self.qualname, self.digest, self.rank)
 
     @property
     def latest(self) -> Job:

@@ -99,7 +99,7 @@ class Runs:
         job = Job(
             self._new_id(), mode, document.uri, document.path, span.qualname, document.version, span.digest
         )
-        job.origin, job.token = origin, token
+        job.origin, job.token, job.rank = origin, token, document.outline.rank(span.qualname)
         self._orders[job.run] = _Order(document, force, given)
         self._supersede(job)
         self.jobs[job.run] = job
@@ -109,7 +109,7 @@ class Runs:
 
     def recheck(self, job: Job, document: Document) -> Job | None:
         """Judge a kept draft against the function's present text, without the model; None if that cannot be."""
-        span = document.outline.find(job.qualname)
+        span = job.span_in(document)
         if job.result is None or span is None or document.path is None:
             return None
         return self.request(job.mode, document, span, origin="check", force=True, given=(job.result.draft,))
@@ -177,7 +177,7 @@ class Runs:
                 break
             job = self.jobs[run]
             document = self._around.open_document(job.uri) or order.document
-            span = document.outline.follow(job.qualname, job.digest)
+            span = job.span_in(document)
             if span is not None and (job.uri, span.qualname) in taken:
                 continue
             del self._orders[run]
@@ -195,6 +195,7 @@ class Runs:
         """Begin on the text as it is now: the user may have typed while the run waited."""
         job.state = "working"
         job.qualname, job.version, job.digest = span.qualname, document.version, span.digest
+        job.rank = document.outline.rank(span.qualname)
         start = StartRun(
             job.run,
             job.mode,
@@ -218,7 +219,7 @@ class Runs:
     def _now_called(self, job: Job) -> str:
         """The name of the run's function, which an edit above may have changed if several have it."""
         document = self._around.open_document(job.uri)
-        span = document.outline.follow(job.qualname, job.digest) if document is not None else None
+        span = job.span_in(document) if document is not None else None
         return span.qualname if span is not None else job.qualname
 
     # -------------------------------------------------------------- hearing

@@ -27,6 +27,9 @@ _MANY = 2000
 _PARSED = 400
 """The longest function whose text is parsed, in lines."""
 _KNOWN = 4096
+Rank = tuple[int, int]
+"""Of the functions of one name, in the order of the file: which one, and of how many."""
+ONLY: Rank = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,29 @@ class Outline:
             found = [block for block in found if not block.overload] or found
         return self._span(found[0]) if len(found) == 1 else None
 
-    def follow(self, qualname: str, digest: str) -> FunctionSpan | None:
+    def rank(self, qualname: str) -> Rank:
+        """Where the function stands among those of its name."""
+        found, alike = self.find(qualname), self._alike(qualname)
+        return (alike.index(found), len(alike)) if found in alike else ONLY
+
+    def follow(self, qualname: str, digest: str, rank: Rank = ONLY) -> FunctionSpan | None:
         """The function of that name and text, whatever line it has moved to; None if it is gone.
 
-        Of several of its name it is the one whose text is the same, else the one on its line.
+        Of several of its name it is the one whose text is the same, else the one of its rank
+        if they are still as many, else the one on its line.
         """
-        found, name = self.find(qualname), qualname.partition("@")[0]
-        if found is not None and (name == qualname or found.digest == digest):
+        found = self.find(qualname)
+        if found is not None and ("@" not in qualname or found.digest == digest):
             return found
-        alike = [span for span in self.functions if span.qualname.partition("@")[0] == name]
+        alike = self._alike(qualname)
         same = [span for span in alike if span.digest == digest]
         if len(same) == 1:
             return same[0]
-        return found or (alike[0] if len(alike) == 1 else None)
+        return alike[rank[0]] if len(alike) == rank[1] else found
+
+    def _alike(self, qualname: str) -> list[FunctionSpan]:
+        name = qualname.partition("@")[0]
+        return [span for span in self.functions if span.qualname.partition("@")[0] == name]
 
     def problem_in(self, span: FunctionSpan) -> str:
         """Why the function's own text is not Python, with the line; "" if it is, or if it is very long."""

@@ -36,11 +36,11 @@ class Working:
         await self.editor.run_action(self.buffer, "def add", "Flow: accept")
 
 
-async def working(profile: str, model: ModelOf, editor: EditorOf) -> Working:
+async def working(profile: str, model: ModelOf, editor: EditorOf, qualname: str = "add") -> Working:
     gate = asyncio.Event()
     ed = await editor(profile, model=await model(gated(gate)), options=EVENTS, settings=ONE_CALL)
     buffer = ed.open("calc.py")
-    run = await begin(ed, buffer)
+    run = await begin(ed, buffer, qualname)
     await until(ed, "draft.delta")
     return Working(ed, buffer, run, gate)
 
@@ -78,6 +78,24 @@ async def test_an_edit_inside_has_the_draft_tested_again(model: ModelOf, editor:
     assert heir["run"] != here.run
     await here.editor.until(lambda: here.buffer.text != typed, "the edit")
     assert here.buffer.text == typed.replace(STUB, ADDS)
+
+
+async def test_of_two_functions_of_one_name_each_is_followed(
+    project: Path, model: ModelOf, editor: EditorOf
+) -> None:
+    """Both were known by their lines, which an edit above has moved."""
+    other = '\n\nif PI > 4:\n\n    def add(a, b):\n        """Never."""\n        return 0\n'
+    (project / "calc.py").write_text(CALC + other, encoding="utf-8")
+    here = await working("vscode", model, editor, "add@10")
+    here.editor.replace(here.buffer, "PI = 3.14", "\n" * 15 + "PI = 3.14")
+    here.editor.replace(here.buffer, "The sum of both", "Their sum")
+    typed = here.buffer.text
+    assert await here.ended() == "ready"
+    await here.editor.command("flow.accept", {"run": here.run})
+    await told(here.editor, "accept it again")
+    await here.editor.command("flow.accept", {"run": here.run})
+    await here.editor.until(lambda: here.buffer.text != typed, "the edit")
+    assert here.buffer.text == typed.replace(STUB, ADDS, 1)
 
 
 async def test_a_draft_that_fails_in_the_changed_function_is_refused(
