@@ -210,7 +210,7 @@ def test_the_class_is_told_in_short(project: Project) -> None:
                 super().__init__("box")
                 self.items = items
             def add(self, item):
-                """Put one in."""'''
+                self.items.append(item)'''
     )
     assert gathered(project, "total").klass == ""
 

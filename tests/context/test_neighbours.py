@@ -85,6 +85,22 @@ def test_the_method_that_it_overrides(folder: Path) -> None:
     )
 
 
+def test_further_methods_that_are_given_the_same_whatever_their_name(folder: Path) -> None:
+    (folder / "tetum.py").write_text(
+        "class Reader:\n    def search(self, text, start=0, end=None): ...\n"
+        "    def match(self, text, start=0):\n        return 1\n"
+        "    def name(self, text):\n        return 2\n"
+        "    def find(self, text, start, end):\n        return 3\n\n"
+        "def search(text, start=0, end=None):\n    return Reader().search(text, start, end)\n"
+    )
+    first, *further = shown(folder, "Reader.search")
+    assert first.startswith("def search(")
+    assert [text.split("(")[0] for text in further] == [
+        "# Reader.find:\ndef find",
+        "# Reader.match:\ndef match",
+    ]
+
+
 def test_an_open_buffer_stands_in_for_the_disk(folder: Path) -> None:
     assert shown(folder, "Tetum.currency", root="class Root: pass\n") == (
         "# Farsi.currency:\ndef currency(self, value):\n    return value",

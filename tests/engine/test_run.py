@@ -16,6 +16,7 @@ from flowmill.engine.run import Run
 from flowmill.errors import ModelError, ProjectError
 from flowmill.events import (
     DraftDelta,
+    DraftMade,
     DraftScored,
     Event,
     Note,
@@ -425,6 +426,17 @@ async def test_a_small_model_is_told_in_a_comment_what_not_to_run_into(tmp_path:
         "\n    # Mind: no TypeError: 'int' object is not subscriptable\n"
     )
     assert "# Mind" not in finished.diff
+
+
+async def test_a_small_model_writes_another_end_to_a_good_beginning(tmp_path: Path) -> None:
+    wrong = [f"\n    twice = 2 * n\n    return twice - {n}\n```" for n in range(1, 7)]
+    stand = Stand(tmp_path, STUB, [*wrong, "    return twice\n```"], prefills=True)
+    finished = await stand.follow(stand.run(budget=Budget(30, 7, 50_000, 9)))
+    assert finished.status == "verified"
+    assert stand.model.prompts[6].prefill.endswith("\n    twice = 2 * n\n")
+    assert "+    twice = 2 * n\n+    return twice\n" in finished.diff
+    (parent,) = [event.parent for event in stand.events if isinstance(event, DraftMade) and event.draft == 7]
+    assert parent in range(1, 7)
 
 
 # ------------------------------------------------------------------ several answers at once

@@ -73,14 +73,14 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     answers = [Answered(a.prompt, a.text, a.usage, a.finish, a.seconds, a.complete) for a in recorded.answers]
     width = int(_number(options.get("width"), 1))
     prefills = any(a.prompt.prefill for a in answers)
-    model = ReplayModel(answers, replace(_profile(row.model), prefills=prefills, width=width))
+    model = ReplayModel(answers, replace(_profile(row.model, width), prefills=prefills))
     args.apply = False
     return code_of(asyncio.run(follow(open_run(place, request, journal, model), place, journal, args)))
 
 
-def _profile(name: str) -> ModelProfile:
+def _profile(name: str, width: int) -> ModelProfile:
     embedded = any(name == weights.name for weights in catalogue.catalogue())
-    return embedded_profile(name) if embedded else profile_for(name)
+    return embedded_profile(name, width) if embedded else replace(profile_for(name), width=width)
 
 
 def _number(value: Json, default: float) -> float:

@@ -15,7 +15,7 @@ BYTES_PER_TOKEN = 3.3
 """Code takes 3.3 to 4 bytes a token with the usual vocabularies; the low end keeps a prompt from overflowing."""
 FENCE = 6
 """Tokens for the fence and the words around one block."""
-FIRST_TESTS = 3
+FIRST_TESTS, FIRST_NEIGHBOURS = 3, 2
 FURTHER = 4
 """Further tests come in as long as more than this part of the room is free: they tell less than they take to read."""
 LEAST_LINES = 3
@@ -76,7 +76,8 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     """The context cut to the model's size less its reply and `reserve` tokens for the rest of the prompt.
 
     Kept longest, in this order: header (always), body, the calls that were seen, names that wait to be used,
-    the first test, callers, functions like it, two more tests, class, definitions, module, further tests.
+    the first test, callers, two functions like it, two more tests, class, definitions, further functions like it,
+    module, further tests.
     """
     size = max(0, profile.context - profile.reply - reserve)
     room = _Room(size)
@@ -89,10 +90,11 @@ def fit(context: Context, profile: ModelProfile, reserve: int) -> Fitted:
     waiting = context.waiting if room.take(", ".join(context.waiting)) else ()
     tests = _taken(room, context.tests[:1])
     callers = tuple(text for text in context.callers if room.take(text))
-    neighbours = tuple(text for text in context.neighbours if room.take(text))
+    neighbours = tuple(text for text in context.neighbours[:FIRST_NEIGHBOURS] if room.take(text))
     tests += _taken(room, context.tests[1:FIRST_TESTS])
     klass = _lines(room, context.klass, "the class")
     definitions = tuple(text for text in context.definitions if room.take(text))
+    neighbours += tuple(text for text in context.neighbours[FIRST_NEIGHBOURS:] if room.take(text))
     module = _lines(room, context.module, "the module's context")
     room.free -= size // FURTHER
     tests += _taken(room, context.tests[FIRST_TESTS:])

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from flowmill.context.shapes import Files
-from flowmill.context.snippets import shortened, whole, words_of
+from flowmill.context.snippets import shortened, without_docstring, words_of
 from flowmill.source.function import Function
 from flowmill.source.functions import find_functions
-from flowmill.source.layout import normalise
 from flowmill.source.text import SourceFile
 
 LINES = 60
 """How much of one is shown."""
+MOST, MANY = 3, 2
 ALIKE = 0.5
 """The share of parameters that two functions must have in common, if their names only resemble each other."""
 FOLDER = 200
@@ -27,8 +27,9 @@ FOLDER = 200
 def neighbours(
     file: SourceFile, function: Function, files: Files, is_test: Callable[[Path], bool]
 ) -> tuple[str, ...]:
-    """The most alike function of the file, and for a method one of its name in a class near by, bases first.
+    """The functions of the file that are most alike, best first.
 
+    For a method one of its name in a class near by, bases first, stands behind the first.
     Test files are not looked at: some of what is in them is kept from the model.
     """
     found = [
@@ -36,10 +37,10 @@ def neighbours(
         for other in find_functions(file)
         if _is_written(other) and other.def_line != function.def_line and not _holds(function, other)
     ]
-    near = max(found, key=lambda pair: pair[0], default=(0.0, function))
-    alike = [_shown(file, near[1])] if near[0] > 0 else []
-    if function.classes and not (near[0] > 0 and near[1].name == function.name):
-        alike += _of_its_name(file, function, files, _beside(file.path, files, is_test))
+    found = sorted((pair for pair in found if pair[0] > 0), key=lambda pair: -pair[0])[:MOST]
+    alike = [_shown(file, other) for _, other in found]
+    if function.classes and not (found and found[0][1].name == function.name):
+        alike[1:1] = _of_its_name(file, function, files, _beside(file.path, files, is_test))
     return tuple(alike)
 
 
@@ -56,12 +57,19 @@ def _holds(function: Function, other: Function) -> bool:
 
 
 def _likeness(other: Function, function: Function) -> float:
-    """0 if nothing speaks for it; more for words of the name, parameters and the class in common."""
+    """0 if nothing speaks for it; more for words and spelling of the name, parameters and the class in common."""
     mine, theirs = words_of(function.name), words_of(other.name)
     names, params = len(mine & theirs) / max(1, len(mine | theirs)), _shared(other, function)
-    if other.name != function.name and (not names or params < ALIKE):
+    if other.name != function.name and (params < ALIKE or not (names or _many_shared(other, function))):
         return 0.0
-    return names + params + (other.classes == function.classes) / 2
+    spelled = SequenceMatcher(None, other.name, function.name).ratio()
+    return names + params + (other.classes == function.classes) / 2 + spelled / 2
+
+
+def _many_shared(other: Function, function: Function) -> bool:
+    """Whether a method of the same class is given so much of the same that its name does not matter."""
+    both = set(function.params) & set(other.params) - {"self", "cls"}
+    return other.classes == function.classes != () and len(both) >= MANY
 
 
 def _shared(other: Function, function: Function) -> float:
@@ -143,12 +151,5 @@ def _bases(file: SourceFile) -> dict[str, set[str]]:
 
 
 def _shown(file: SourceFile, function: Function) -> str:
-    """Without its docstring: how it is done is what it is shown for."""
-    if function.inline or function.docstring is None:
-        text = whole(file, function.node)
-    else:
-        head = file.text[function.start : function.header_end]
-        body = file.text[function.body_start : function.end]
-        text = textwrap.dedent(normalise(f"{head}\n{body}"))
-    text = shortened(text, LINES)
+    text = shortened(without_docstring(file, function.node), LINES)
     return f"# {function.qualname}:\n{text}" if function.classes else text

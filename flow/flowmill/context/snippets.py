@@ -30,6 +30,16 @@ def signature(file: SourceFile, node: Def, *, docstring: bool = True) -> str:
     return f'{head}\n    """{summary}"""' if summary else f"{head} ..."
 
 
+def without_docstring(file: SourceFile, node: Def) -> str:
+    """A function with its decorators and without its docstring, at column 0: how it is done is what tells."""
+    function = measure(file, Definition(node, node.name, "function", ()))
+    if function.inline or function.docstring is None:
+        return whole(file, node)
+    head = file.text[function.start : function.header_end]
+    body = file.text[function.body_start : function.end]
+    return textwrap.dedent(normalise(f"{head}\n{body}"))
+
+
 def class_head(file: SourceFile, node: ast.ClassDef) -> str:
     """The class line, the docstring's first line, the attributes and `__init__`'s signature, at column 0."""
     lines = [class_line(node)]

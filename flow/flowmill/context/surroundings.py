@@ -14,6 +14,7 @@ from flowmill.context.snippets import (
     shortened,
     signature,
     whole,
+    without_docstring,
     words_of,
 )
 from flowmill.source.function import Def, Function
@@ -27,6 +28,8 @@ AROUND = 3
 MOST_CALLS = 2
 """Calls that are shown of one caller."""
 LONG_INIT = 40
+SHORT_METHOD = 5
+"""Lines up to which another method of the class is shown whole: its body tells more than its docstring."""
 
 
 def module_context(file: SourceFile, function: Function, mentions: Collection[str] = ()) -> str:
@@ -159,7 +162,8 @@ def _classes(file: SourceFile, function: Function) -> list[ast.ClassDef]:
 
 def _member(file: SourceFile, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if node.name != "__init__":
-        return signature(file, node)
+        text = without_docstring(file, node)
+        return text if text.count("\n") < SHORT_METHOD else signature(file, node)
     text = whole(file, node)
     if text.count("\n") < LONG_INIT // 2:
         return text

@@ -56,7 +56,7 @@ async def connect_to(endpoint: Endpoint, seconds_left: Callable[[], float]) -> M
 async def _embedded(endpoint: Endpoint, seconds_left: Callable[[], float]) -> Model:
     weights = catalogue.find(endpoint.model) if endpoint.model else catalogue.default_model()
     server = await connect(weights, cache_dir())
-    profile = replace(embedded_profile(weights.name), context=server.context, width=server.width)
+    profile = replace(embedded_profile(weights.name, server.width), context=server.context)
     model = OpenAIModel(
         server.base_url, server.api_key, profile, server="embedded", seconds_left=seconds_left
     )

@@ -6,6 +6,7 @@ first, which is a property of the model's profile and not another flow.
 
 from __future__ import annotations
 
+import random
 import re
 import textwrap
 from collections.abc import AsyncGenerator, Sequence
@@ -19,7 +20,7 @@ from flowmill.engine.feedback import MAX_CHARS, MAX_SMALL, failing_case, failing
 from flowmill.engine.holding import function_of
 from flowmill.engine.mend import SCAFFOLDS
 from flowmill.engine.prompting import header_prefill, prompt_for
-from flowmill.engine.verdict import Verdict
+from flowmill.engine.verdict import Verdict, score
 from flowmill.shapes import Candidate, Prompt, TestResult
 
 IDEAS = 3
@@ -29,6 +30,8 @@ WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
 STEPS, FAULT, MIND = SCAFFOLDS
+RESUMED = 3
+"""How many of the best drafts are gone on from."""
 MIND_CHARS = 160
 """Of what a test said, as much as a comment takes."""
 
@@ -38,7 +41,7 @@ class Entry:
     """One way into the problem: from where the model begins its answer, and how freely."""
 
     name: str
-    begin: Literal["header", "steps", "fault", "mind", "free"]
+    begin: Literal["header", "steps", "fault", "mind", "resume", "free"]
     warm: bool
     focus: bool = False
 
@@ -52,6 +55,7 @@ WRITE: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=True),
 )
 MINDING = Entry("mind a failure", "mind", warm=True)
+RESUMING = Entry("go on from a draft", "resume", warm=True)
 WRITE_WITH_A_PLAN: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=False),
     Entry("a test first", "header", warm=True, focus=True),
@@ -172,8 +176,23 @@ class Flow:
             minds = not news and tried % 4 == 1 and not self._task.profile.reflects
             if minds and (failure := _said(board, tried // 4)):
                 return Ask(self._write(plan, "", MINDING, tried, mind=failure), MINDING.name)
+            resumes = not news and tried % 4 == 2 and not self._task.profile.reflects
+            if resumes and (begun := self._begun(board, tried)):
+                parent, lines = begun
+                return Ask(self._write(plan, "", RESUMING, tried, begun=lines), RESUMING.name, parent)
             return Ask(self._write(plan, "", entry, tried, news), entry.name)
         return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
+
+    def _begun(self, board: Board, tried: int) -> tuple[int, str] | None:
+        """A draft that is among the best, and the lines that another end is to be written for; None without one."""
+        models = {v.number: v for v in board.verdicts if _is_model(v) and not v.refused}
+        rated = sorted(models.values(), key=lambda v: score(v, board.suite), reverse=True)
+        bodies = [(v.number, _body(v)) for v in rated if len(_body(v)) > 1][:RESUMED]
+        if not bodies:
+            return None
+        dice = random.Random(f"{self._task.seed} {tried}")
+        number, lines = dice.choice(bodies)
+        return number, "\n".join(lines[: dice.randrange(1, len(lines))])
 
     def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Ask:
         idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
@@ -184,7 +203,14 @@ class Flow:
         return Ask(prompt, idea or entry.name)
 
     def _write(
-        self, plan: Plan, idea: str, entry: Entry, place: int, news: str = "", mind: str = ""
+        self,
+        plan: Plan,
+        idea: str,
+        entry: Entry,
+        place: int,
+        news: str = "",
+        mind: str = "",
+        begun: str = "",
     ) -> Prompt:
         return prompt_for(
             self._task,
@@ -194,7 +220,7 @@ class Flow:
                 "idea": idea,
                 "focus": _fenced(news) or (self._focus(place) if entry.focus else ""),
             },
-            prefill=self._prefill(entry, mind),
+            prefill=self._prefill(entry, mind, begun),
             temperature=self._temperature(entry),
         )
 
@@ -226,7 +252,9 @@ class Flow:
             temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,
         )
 
-    def _prefill(self, entry: Entry, mind: str = "") -> str:
+    def _prefill(self, entry: Entry, mind: str = "", begun: str = "") -> str:
+        if entry.begin == "resume":
+            return header_prefill(self._task) + textwrap.indent(begun, "    ") + "\n"
         if entry.begin == "mind":
             return header_prefill(self._task, f"{MIND} {mind}") + "\n"
         if entry.begin == "header":
@@ -242,6 +270,14 @@ class Flow:
         if not entry.warm:
             return 0.0
         return min(self._task.profile.temperature + WARMER * self._desk.stale, WARMEST)
+
+
+def _is_model(verdict: Verdict) -> bool:
+    return verdict.candidate is not None and verdict.candidate.origin == "model"
+
+
+def _body(verdict: Verdict) -> list[str]:
+    return verdict.candidate.draft.body.strip("\n").split("\n") if verdict.candidate is not None else []
 
 
 def _said(board: Board, place: int) -> str:
