@@ -492,6 +492,19 @@ async def test_one_of_them_that_never_ends_is_broken_off(
     assert stand.model.closed_early == 1
 
 
+async def test_a_first_answer_that_talks_on_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowmill.strategies.flow.ALONE", 0.01)
+    monkeypatch.setattr("flowmill.engine.desk.LEAST_PATIENCE", 0.01)
+    code = answer("n + 2")
+    endless = Answer((code[:20], code[20:]), gates={1: asyncio.Event()})
+    stand = Stand(tmp_path, STUB, [endless, answer("n + 3"), answer("2 * n"), answer("n + 4")], width=4)
+    finished = await stand.follow(stand.run())
+    assert (finished.status, finished.best, finished.calls) == ("verified", 3, 4)
+    assert stand.model.closed_early == 1
+
+
 async def test_one_of_them_that_fails_ends_the_run_and_the_others(tmp_path: Path) -> None:
     stand = Stand(tmp_path, STUB, [], width=4)
     answers = [Answer((answer("n + 2"),))]

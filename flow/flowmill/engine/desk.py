@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flowmill.context.fit import Fitted
 from flowmill.context.shapes import without_company
@@ -59,6 +59,15 @@ class Reply:
     number: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One question; `heard` is set with the first word of its answer."""
+
+    prompt: Prompt
+    number: int
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Desk:
     """One per run. Counts what it asks for, and streams drafts as they come."""
 
@@ -85,63 +94,56 @@ class Desk:
 
         `draft` says that the answer is code to be shown as it streams.
         """
-        return await self._answer(*self._counted(prompt, draft=draft))
+        return await self._answer(self._counted(prompt, draft=draft))
 
-    async def ask_together(self, prompts: Sequence[Prompt]) -> list[Reply | None]:
+    async def ask_together(self, prompts: Sequence[Prompt], *, alone: float = 0.0) -> list[Reply | None]:
         """Drafts that are written at the same time, one for each prompt; raises like `ask`.
 
-        None stands for one that took much longer than the others and was broken off; those for which the
-        budget has no call left are missing at the end.
+        With `alone` the first has the model to itself until so many seconds after its first words: if it
+        is there by then, it is the only one. None stands for an answer that took much longer than the
+        others and was broken off; those for which the budget has no call left are missing at the end.
         """
-        counted = [self._counted(prompts[0], draft=True)]
-        for prompt in prompts[1:]:
-            try:
-                counted.append(self._counted(prompt, draft=True))
-            except BudgetSpent:
-                break
-        tasks = [asyncio.create_task(self._answer(*each)) for each in counted]
+        calls = [self._counted(prompts[0], draft=True)]
+        tasks = [asyncio.create_task(self._answer(calls[0]))]
         try:
-            await self._all_but_stragglers(tasks)
+            if not alone or not await _comes(tasks[0], calls[0], alone):
+                for prompt in prompts[1:]:
+                    try:
+                        calls.append(self._counted(prompt, draft=True))
+                    except BudgetSpent:
+                        break
+                    tasks.append(asyncio.create_task(self._answer(calls[-1])))
+                await _all_but_stragglers(tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return [None if task.cancelled() else task.result() for task in tasks]
 
-    async def _all_but_stragglers(self, tasks: Sequence[asyncio.Task[Reply]]) -> None:
-        began, running = time.monotonic(), set(tasks)
-        while running:
-            last = 4 * len(running) <= len(tasks)
-            patience = max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - began)) if last else None
-            done, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            if not done:
-                return
-
-    def _counted(self, prompt: Prompt, *, draft: bool) -> tuple[Prompt, int]:
+    def _counted(self, prompt: Prompt, *, draft: bool) -> _Call:
         """The prompt with its seed, counted as a call, and the number of the draft, 0 for prose."""
         self._meter.start_call()
         seed = prompt.seed or self.task.seed + self._meter.calls
-        return replace(prompt, seed=seed), self.next_number() if draft else 0
+        return _Call(replace(prompt, seed=seed), self.next_number() if draft else 0)
 
-    async def _answer(self, prompt: Prompt, number: int) -> Reply:
-        pieces: list[str] = [prompt.prefill]
-        if number and prompt.prefill:
-            self.emitter.emit(DraftDelta(number, prompt.prefill))
+    async def _answer(self, call: _Call) -> Reply:
+        pieces: list[str] = [call.prompt.prefill]
+        if call.number and call.prompt.prefill:
+            self.emitter.emit(DraftDelta(call.number, call.prompt.prefill))
         try:
             with self._meter.model_busy():
-                finish = await self._collect(prompt, pieces, number)
+                finish = await self._collect(call, pieces)
         finally:
-            self.emitter.end_of_stream(number)
-        return Reply("".join(pieces), finish, number)
+            self.emitter.end_of_stream(call.number)
+        return Reply("".join(pieces), finish, call.number)
 
-    async def _collect(self, prompt: Prompt, pieces: list[str], number: int) -> FinishReason:
-        deltas = 0
+    async def _collect(self, call: _Call, pieces: list[str]) -> FinishReason:
+        deltas, number = 0, call.number
         usage: Usage | None = None
         try:
-            async with aclosing(self._model.stream(prompt)) as stream:
+            async with aclosing(self._model.stream(call.prompt)) as stream:
                 async for piece in stream:
+                    call.heard.set()
                     if isinstance(piece, AnswerEnd):
                         usage = piece.usage
                         return piece.finish
@@ -158,7 +160,7 @@ class Desk:
                         return end
         finally:
             # A server tells its count at the very end: an answer that is broken off is estimated.
-            self._meter.add(usage or estimate_usage(prompt, "".join(pieces[1:])))
+            self._meter.add(usage or estimate_usage(call.prompt, "".join(pieces[1:])))
         return "length"
 
     def candidate(self, reply: Reply, *, idea: str = "", parent: int | None = None) -> Candidate | None:
@@ -170,6 +172,29 @@ class Desk:
             self._meter.answer_was(new=False)
             return None
         return Candidate(reply.number, mended.draft, "model", parent, idea, reply.text, mended.notes)
+
+
+async def _comes(task: asyncio.Task[Reply], call: _Call, seconds: float) -> bool:
+    """Whether the answer is there that long after its first word."""
+    heard = asyncio.create_task(call.heard.wait())
+    try:
+        await asyncio.wait({task, heard}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        heard.cancel()
+    await asyncio.wait({task}, timeout=seconds)
+    return task.done()
+
+
+async def _all_but_stragglers(tasks: Sequence[asyncio.Task[Reply]]) -> None:
+    began, running = time.monotonic(), set(tasks)
+    while running:
+        last = 4 * len(running) <= len(tasks)
+        patience = max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - began)) if last else None
+        done, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if not done:
+            return
 
 
 def _enough(text: str, *, draft: bool) -> FinishReason | None:

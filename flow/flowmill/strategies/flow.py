@@ -26,6 +26,9 @@ from flowmill.shapes import Candidate, Prompt, TestResult
 IDEAS = 3
 SETTLE_SECONDS = 1.0
 """For how long verdicts are waited for where answers cost nothing, after the search has let the tests run alone."""
+ALONE = 10.0
+"""Seconds in which two cores write 130 tokens, which most functions have less than: one that talks on must not
+hold up the others."""
 WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
@@ -95,16 +98,19 @@ class Flow:
         self._task = desk.task
 
     async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
-        """The first answer comes alone, as the one that is right most often; the others as many at once as pays."""
+        """The first answer comes alone, as the one that is right most often, unless it is long in coming.
+
+        The others come as many at once as pays.
+        """
         plan = await self._plan(board) if self._task.profile.reflects else Plan()
-        asked = 0
+        asked, width = 0, self._task.profile.width
         while True:
             if asked >= len(self._entries()):
-                await board.settled(SETTLE_SECONDS if self._task.profile.width > 1 else None)
-            count = self._task.profile.width if asked else 1
-            asks = [self._ask(board, plan, n) for n in range(asked, asked + count)]
-            asked += count
-            replies = await self._desk.ask_together([ask.prompt for ask in asks])
+                await board.settled(SETTLE_SECONDS if width > 1 else None)
+            asks = [self._ask(board, plan, n) for n in range(asked, asked + width)]
+            prompts = [ask.prompt for ask in asks]
+            replies = await self._desk.ask_together(prompts, alone=0.0 if asked else ALONE)
+            asked += len(replies)
             yield self._drafts(asks, replies)
 
     def _drafts(self, asks: Sequence[Ask], replies: Sequence[Reply | None]) -> list[Candidate]:
