@@ -118,6 +118,17 @@ def test_what_is_in_a_formatted_text_can_be_changed() -> None:
     assert "return f'{b}{b}'" in made("return f'{a}{b}'", "a", "b")
 
 
+def test_an_exception_is_raised_for_another() -> None:
+    body = "for x in a:\n\n    b(x)"
+    found = made(body, "a", kind="raise", wanted=(("ValueError", ""),), instead=("TypeError", "ValueError"))
+    assert found[0] == (
+        "try:\n    for x in a:\n\n        b(x)\nexcept TypeError as error:\n    raise ValueError(str(error)) from error"
+    )
+    assert not [text for text in found if "except ValueError" in text]
+    lines = 'b("""1\n2""")'
+    assert not [text for text in made(lines, wanted=(("E", "no"),), instead=("TypeError",)) if "try" in text]
+
+
 def test_the_name_of_an_exception_that_tests_wait_for_is_raised() -> None:
     found = made("d[k] = v", "d", "k", "v", kind="raise", wanted=(("ValueError", ""),))
     assert 'if k in d:\n    raise ValueError("k in d")\nd[k] = v' in found

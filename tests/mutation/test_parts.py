@@ -92,6 +92,19 @@ def test_the_module_is_looked_through() -> None:
     assert seen.wanted == (("ValueError", ""),)
 
 
+def test_what_comes_instead_of_the_exception_that_a_test_waits_for() -> None:
+    file, waits = module(), {"t": "with raises(ValueError):\n    f(3)", "u": "assert f(3)"}
+    messages = [
+        ("t", "TypeError: 'int'"),
+        ("u", "KeyError: 1"),
+        ("t", "NameError: x"),
+        ("t", "assert 1"),
+        ("t", "KeyError"),
+    ]
+    failures = [result(name, message=message) for name, message in messages]
+    assert look_around(file, find(file, "Box.f"), failures, waits).instead == ("TypeError", "KeyError")
+
+
 @pytest.mark.parametrize(
     ("message", "source", "wanted"),
     [

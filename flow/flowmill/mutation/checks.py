@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import partial
 
-from flowmill.mutation.lines import inserted
+from flowmill.mutation.lines import enclosed, inserted
 from flowmill.mutation.scene import BUILTINS, Scene
 from flowmill.mutation.shapes import Change, Kind
 from flowmill.source.text import parse
@@ -74,6 +75,17 @@ def raising(scene: Scene) -> Iterator[Change]:
             key, holder = ast.unparse(entry.slice), ast.unparse(entry.value)
             code = [f"if {key} in {holder}:", f"    raise {error}({_words(words or f'{key} is there')})"]
             yield insert(scene, "raise", at, code, WANTED * 1.1)
+
+
+def translating(scene: Scene) -> Iterator[Change]:
+    """Where tests wait for one exception and get another: the one is raised for the other."""
+    for error, words in scene.nearby.wanted[:2]:
+        for got in scene.nearby.instead[:2]:
+            if error != got and (error in BUILTINS or error in scene.nearby.bound):
+                text = _words(words) if words else "str(error)"
+                after = [f"except {got} as error:", f"    raise {error}({text}) from error"]
+                write = partial(enclosed, scene, ["try:"], after)
+                yield Change("raise", 1, WANTED * 1.2, write, 3)
 
 
 def _overwrites(scene: Scene) -> Iterator[tuple[ast.stmt, ast.Subscript]]:

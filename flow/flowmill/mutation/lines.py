@@ -35,6 +35,14 @@ def inserted(scene: Scene, statement: ast.stmt, code: Sequence[str], *, after: b
     return joined([*scene.lines[:at], *(indent + line for line in code), *scene.lines[at:]])
 
 
+def enclosed(scene: Scene, before: Sequence[str], after: Sequence[str]) -> str | None:
+    """The whole body as a block between these lines."""
+    if any(map(_holds_lines, scene.tree.body)):
+        return None
+    inner = [f"    {line}" if line.strip() else line for line in scene.lines]
+    return joined([*before, *inner, *after])
+
+
 def deleted(scene: Scene, statement: ast.stmt) -> str | None:
     """The body without the statement; `pass` where its block would be empty."""
     if not owns_lines(scene, statement):

@@ -17,6 +17,20 @@ _NOT_RAISED = re.compile(r"DID NOT RAISE (?:<class ')?([\w.]+)|([\w.]+) not rais
 _RAISES = re.compile(
     r"""[rR]aises(?:Regex)?\(\s*([\w.]+)(?:,\s*(?:match\s*=\s*)?r?(["'])((?:(?!\2).)*)\2)?"""
 )
+_RAISED = re.compile(r"(\w+)(?::|$)")
+_TRANSLATED = frozenset(
+    {
+        "TypeError",
+        "ValueError",
+        "KeyError",
+        "IndexError",
+        "AttributeError",
+        "StopIteration",
+        "ZeroDivisionError",
+    }
+    | {"LookupError", "OverflowError", "RuntimeError", "OSError", "UnicodeDecodeError", "UnicodeEncodeError"}
+)
+"""Exceptions that a function may turn into one of its own; a wrong name or a failed assertion is none."""
 _CAUGHT_AS = re.compile(r"[^\n]*?\bas\s+(\w+)\s*:")
 _ASKED = r"""(["'])((?:(?!\1).)+)\1\s+in\s+(?:str|repr)\(\s*{name}\b"""
 _PLAIN = re.compile(r"[\w ,:;=!<>/-]*")
@@ -30,7 +44,8 @@ class Nearby:
     `constants` names of the module bound to a plain value, `attributes` what the
     function's class calls its own. `checks` are tests of `if` statements of other
     functions that leave at once, with what they then do; `wanted` are exceptions
-    that failing tests wait for, with the words that they ask for, "" if any will do.
+    that failing tests wait for, with the words that they ask for, "" if any will do;
+    `instead` are built-in exceptions that such a test ended with.
     """
 
     name: str = ""
@@ -42,6 +57,7 @@ class Nearby:
     classes: tuple[str, ...] = ()
     bound: frozenset[str] = frozenset()
     wanted: tuple[tuple[str, str], ...] = ()
+    instead: tuple[str, ...] = ()
 
 
 def look_around(
@@ -56,6 +72,7 @@ def look_around(
     """
     tree = file.tree
     owner = _owner(tree, function.classes)
+    failures = tuple(failures)
     return Nearby(
         name=function.name,
         params=function.params,
@@ -66,6 +83,7 @@ def look_around(
         classes=tuple(dict.fromkeys([*function.classes[-1:], *_classes(tree)])),
         bound=frozenset(module_names(tree)),
         wanted=wanted_exceptions(failures, sources or {}),
+        instead=_raised_instead(failures, sources or {}),
     )
 
 
@@ -84,6 +102,12 @@ def wanted_exceptions(
             missed |= {(name.rpartition(".")[2], ""): None for name in pair if name}
     silent = [found for found in missed if found[0] not in {name for name, _ in spoken}]
     return (*spoken, *silent)
+
+
+def _raised_instead(failures: Iterable[TestResult], sources: Mapping[str, str]) -> tuple[str, ...]:
+    waiting = (failure for failure in failures if _RAISES.search(sources.get(failure.id, "")))
+    named = (_RAISED.match(failure.message) for failure in waiting)
+    return tuple(dict.fromkeys(found[1] for found in named if found and found[1] in _TRANSLATED))
 
 
 def _asked_later(source: str, place: int) -> str:

@@ -37,6 +37,7 @@ OPERATORS: Sequence[Operator] = (
     blocks.order,
     blocks.deletions,
     checks.raising,
+    checks.translating,
     checks.guards,
     checks.donated,
     missing.updates,
