@@ -95,6 +95,6 @@ def header_prefill(task: Task, first_words: str = "") -> str:
         quoted = doc.replace("\\", "\\\\").replace('"""', r"\"\"\"")
         lines.append(textwrap.indent(f'"""{quoted}"""', "    ", lambda line: bool(line.strip())))
     if first_words:
-        lines.append(f"    {first_words}")
+        lines.append(textwrap.indent(first_words, "    "))
         return "\n".join(lines)
     return "\n".join(lines) + "\n"

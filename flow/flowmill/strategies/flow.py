@@ -44,7 +44,7 @@ class Entry:
     """One way into the problem: from where the model begins its answer, and how freely."""
 
     name: str
-    begin: Literal["header", "steps", "fault", "mind", "resume", "free"]
+    begin: Literal["header", "steps", "fault", "given", "free"]
     warm: bool
     focus: bool = False
 
@@ -57,8 +57,8 @@ WRITE: tuple[Entry, ...] = (
     Entry("steps first", "steps", warm=True),
     Entry("continue the body", "header", warm=True),
 )
-MINDING = Entry("mind a failure", "mind", warm=True)
-RESUMING = Entry("go on from a draft", "resume", warm=True)
+MINDING = Entry("mind a failure", "given", warm=True)
+RESUMING = Entry("go on from a draft", "given", warm=True)
 WRITE_WITH_A_PLAN: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=False),
     Entry("a test first", "header", warm=True, focus=True),
@@ -177,46 +177,39 @@ class Flow:
         if self._mends(board, tried):
             best = board.best
             return Ask(self._repair(board, plan, best, REPAIR[1 + tried % 2]), entry.name, best.number)
-        if self._task.mode == "generate":
-            news = self._news(board) if tried % 3 == 0 else ""
-            minds = not news and tried % 4 == 1 and not self._task.profile.reflects
-            if minds and (failure := _said(board, tried // 4)):
-                return Ask(self._write(plan, "", MINDING, tried, mind=failure), MINDING.name)
-            resumes = not news and tried % 4 == 2 and not self._task.profile.reflects
-            if resumes and (begun := self._begun(board, tried)):
-                parent, lines = begun
-                return Ask(self._write(plan, "", RESUMING, tried, begun=lines), RESUMING.name, parent)
-            return Ask(self._write(plan, "", entry, tried, news), entry.name)
-        return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
+        if self._task.mode == "repair":
+            return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
+        if tried % 3 == 0 and (news := self._news(board)):
+            return Ask(self._write(plan, entry, tried, news=news), entry.name)
+        begun = None if self._task.profile.reflects else self._begun(board, tried)
+        return begun or Ask(self._write(plan, entry, tried), entry.name)
 
-    def _begun(self, board: Board, tried: int) -> tuple[int, str] | None:
-        """A draft that is among the best, and the lines that another end is to be written for; None without one."""
-        models = {v.number: v for v in board.verdicts if _is_model(v) and not v.refused}
-        rated = sorted(models.values(), key=lambda v: score(v, board.suite), reverse=True)
-        bodies = [(v.number, _body(v)) for v in rated if len(_body(v)) > 1][:RESUMED]
-        if not bodies:
+    def _begun(self, board: Board, tried: int) -> Ask | None:
+        """A question whose answer is begun for a small model by what its drafts have shown, two times of four.
+
+        Once by a comment on what the best one ran into, once by the first lines of a good one.
+        """
+        if tried % 4 == 1 and (failure := _said(board, tried // 4)):
+            return Ask(self._write(Plan(), MINDING, tried, begun=f"{MIND} {failure}"), MINDING.name)
+        good = _best_of_model(board) if tried % 4 == 2 else []
+        if not good:
             return None
         dice = random.Random(f"{self._task.seed} {tried}")
-        number, lines = dice.choice(bodies)
-        return number, "\n".join(lines[: dice.randrange(1, len(lines))])
+        draft = dice.choice(good)
+        lines = _lines(draft)
+        begun = "\n".join(lines[: dice.randrange(1, len(lines))])
+        return Ask(self._write(Plan(), RESUMING, tried, begun=begun), RESUMING.name, draft.number)
 
     def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Ask:
         idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
         if self._task.mode == "generate":
-            prompt = self._write(plan, idea, entry, place)
+            prompt = self._write(plan, entry, place, idea=idea)
         else:
             prompt = self._repair(board, plan, board.baseline, entry)
         return Ask(prompt, idea or entry.name)
 
     def _write(
-        self,
-        plan: Plan,
-        idea: str,
-        entry: Entry,
-        place: int,
-        news: str = "",
-        mind: str = "",
-        begun: str = "",
+        self, plan: Plan, entry: Entry, place: int, *, idea: str = "", news: str = "", begun: str = ""
     ) -> Prompt:
         return prompt_for(
             self._task,
@@ -226,7 +219,7 @@ class Flow:
                 "idea": idea,
                 "focus": _fenced(news) or (self._focus(place) if entry.focus else ""),
             },
-            prefill=self._prefill(entry, mind, begun),
+            prefill=self._prefill(entry, begun),
             temperature=self._temperature(entry),
         )
 
@@ -258,15 +251,14 @@ class Flow:
             temperature=self._temperature(entry) if verdict.number == 0 else self._task.profile.temperature,
         )
 
-    def _prefill(self, entry: Entry, mind: str = "", begun: str = "") -> str:
-        if entry.begin == "resume":
-            return header_prefill(self._task) + textwrap.indent(begun, "    ") + "\n"
-        if entry.begin == "mind":
-            return header_prefill(self._task, f"{MIND} {mind}") + "\n"
+    def _prefill(self, entry: Entry, begun: str = "") -> str:
+        """What the answer begins with; `begun` are lines of the body."""
+        if entry.begin == "given":
+            return header_prefill(self._task, begun) + "\n"
         if entry.begin == "header":
             return header_prefill(self._task)
         if entry.begin == "steps":
-            return header_prefill(self._task, f"{STEPS}\n    # 1.")
+            return header_prefill(self._task, f"{STEPS}\n# 1.")
         if entry.begin == "fault":
             return header_prefill(self._task, FAULT)
         return ""
@@ -278,11 +270,15 @@ class Flow:
         return min(self._task.profile.temperature + WARMER * self._desk.stale, WARMEST)
 
 
-def _is_model(verdict: Verdict) -> bool:
-    return verdict.candidate is not None and verdict.candidate.origin == "model"
+def _best_of_model(board: Board) -> list[Verdict]:
+    """The best drafts that the model wrote, of several lines."""
+    drafts = [v for v in board.verdicts if v.candidate is not None and v.candidate.origin == "model"]
+    long = [v for v in drafts if not v.refused and len(_lines(v)) > 1]
+    return sorted(long, key=lambda v: score(v, board.suite), reverse=True)[:RESUMED]
 
 
-def _body(verdict: Verdict) -> list[str]:
+def _lines(verdict: Verdict) -> list[str]:
+    """Of the draft's body."""
     return verdict.candidate.draft.body.strip("\n").split("\n") if verdict.candidate is not None else []
 
 

@@ -6,13 +6,22 @@ import pytest
 
 from doubles.editor_profile import NAMES
 
+ALL = bool(os.environ.get("FLOWMILL_ALL_CLIENTS"))
+"""Have every scenario under every client: 20 minutes. By default each is under those that it may depend on."""
 DIFFERENT = ("vscode", "helix", "kate")
-"""Clients that differ most: everything declared, little, and least. FLOWMILL_ALL_CLIENTS=1 takes all everywhere."""
+"""Clients that differ most: everything declared, little, and least."""
 
 
-@pytest.fixture(params=NAMES if os.environ.get("FLOWMILL_ALL_CLIENTS") else DIFFERENT)
+@pytest.fixture(params=NAMES if ALL else DIFFERENT)
 def profile(request: pytest.FixtureRequest) -> str:
     """The clients that differ most, one after the other."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=NAMES if ALL else DIFFERENT[:1])
+def client(request: pytest.FixtureRequest) -> str:
+    """One client, where the scenario is not about what it shows."""
     name: str = request.param
     return name
 

@@ -53,8 +53,8 @@ async def test_an_editor_that_does_not_make_the_edit(profile: str, model: ModelO
         pass
 
 
-async def test_an_editor_that_never_answers(model: ModelOf, editor: EditorOf) -> None:
-    ed, buffer, run = await ready("vscode", model, editor)
+async def test_an_editor_that_never_answers(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed, buffer, run = await ready(client, model, editor)
     ed.manners.applies = "never"
     await ed.command("flow.accept", {"run": run})
     await ed.until(
@@ -117,8 +117,8 @@ async def test_chosen_hunks_are_tested_again(
     assert (project / "calc.py").read_text(encoding="utf-8") == CALC
 
 
-async def test_hunks_that_are_not_there(model: ModelOf, editor: EditorOf) -> None:
-    ed, buffer, run = await ready("vscode", model, editor)
+async def test_hunks_that_are_not_there(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed, buffer, run = await ready(client, model, editor)
     await ed.command("flow.accept", {"run": run, "hunks": [3]})
     await told(ed, "there is no hunk 3: this change has one hunk, 0")
     with pytest.raises(JsonRpcException, match="hunks are the numbers, counted from 0"):
@@ -128,9 +128,9 @@ async def test_hunks_that_are_not_there(model: ModelOf, editor: EditorOf) -> Non
     assert buffer.text == CALC
 
 
-async def test_what_was_discarded_is_told_to_the_model(model: ModelOf, editor: EditorOf) -> None:
+async def test_what_was_discarded_is_told_to_the_model(model: ModelOf, editor: EditorOf, client: str) -> None:
     server = await model(fenced("def add(a, b):\n    return b + a"), GOOD)
-    ed = await editor("vscode", model=server, options=EVENTS, settings=ONE_CALL)
+    ed = await editor(client, model=server, options=EVENTS, settings=ONE_CALL)
     buffer = ed.open("calc.py")
     first = await begin(ed, buffer)
     await settled(ed, first)

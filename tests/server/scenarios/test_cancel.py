@@ -44,18 +44,18 @@ async def test_by_command_while_the_model_writes(profile: str, model: ModelOf, e
 
 
 @pytest.mark.parametrize("stage", ["run.started", "stage", "tests.selected", "test", "draft.delta"])
-async def test_at_every_stage(stage: str, model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_at_every_stage(stage: str, model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     run, _ = await begin(ed)
     await until(ed, stage)
     await ed.command("flow.cancel", {"run": run})
     assert (await finished(ed))["status"] == "cancelled"
 
 
-async def test_while_a_test_hangs(project: Path, model: ModelOf, editor: EditorOf) -> None:
+async def test_while_a_test_hangs(project: Path, model: ModelOf, editor: EditorOf, client: str) -> None:
     path = project / "test_calc.py"
     path.write_text(path.read_text(encoding="utf-8") + LONG_TEST, encoding="utf-8")
-    ed = await editor("vscode", model=await model(GOOD), options=EVENTS, settings={"testSeconds": 60})
+    ed = await editor(client, model=await model(GOOD), options=EVENTS, settings={"testSeconds": 60})
     run, _ = await begin(ed)
     await until(ed, "draft", draft=1)
     await ed.command("flow.cancel", {"run": run})
@@ -63,9 +63,9 @@ async def test_while_a_test_hangs(project: Path, model: ModelOf, editor: EditorO
 
 
 @pytest.mark.parametrize("engine", ["not started", "warm"])
-async def test_before_it_has_begun(engine: str, model: ModelOf, editor: EditorOf) -> None:
+async def test_before_it_has_begun(engine: str, model: ModelOf, editor: EditorOf, client: str) -> None:
     """The order to begin and the one to end come to the engine in one breath."""
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     buffer = ed.open("calc.py")
     if engine == "warm":
         first, _ = await begin(ed)
@@ -90,8 +90,8 @@ async def test_by_progress(model: ModelOf, editor: EditorOf) -> None:
     await ed.until(lambda: ed.seen.progress[token].ended, "the end of the progress")
 
 
-async def test_though_the_client_never_answers(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_though_the_client_never_answers(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     ed.manners.creates_progress = "never"
     run, _ = await begin(ed)
     await until(ed, "draft.delta")
@@ -99,8 +99,8 @@ async def test_though_the_client_never_answers(model: ModelOf, editor: EditorOf)
     assert (await finished(ed))["status"] == "cancelled"
 
 
-async def test_the_request_flow_run(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_the_request_flow_run(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     buffer = ed.open("calc.py")
     number, answer = ed.begin("flow/run", {"uri": buffer.uri, "qualname": "add", "mode": "generate"})
     await until(ed, "draft.delta")
@@ -111,8 +111,8 @@ async def test_the_request_flow_run(model: ModelOf, editor: EditorOf) -> None:
     assert (await finished(ed))["status"] == "cancelled"
 
 
-async def test_closing_the_document(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_closing_the_document(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     _, buffer = await begin(ed)
     await until(ed, "draft.delta")
     ed.close(buffer)
@@ -122,10 +122,10 @@ async def test_closing_the_document(model: ModelOf, editor: EditorOf) -> None:
 @linux
 @pytest.mark.parametrize("way", ["hang up", "terminate", "kill"])
 async def test_the_end_of_editor_or_server_leaves_nothing(
-    way: str, project: Path, cache: Path, model: ModelOf
+    way: str, project: Path, cache: Path, model: ModelOf, client: str
 ) -> None:
     server = await model(HANGS)
-    async with Editor.start(project, "vscode", model=server, options=EVENTS, cache=cache) as ed:
+    async with Editor.start(project, client, model=server, options=EVENTS, cache=cache) as ed:
         await begin(ed)
         await until(ed, "draft.delta")
         assert ed.children()

@@ -61,8 +61,10 @@ async def test_edits_above_and_below_stay(
     assert (project / "calc.py").read_text(encoding="utf-8") == CALC
 
 
-async def test_an_edit_inside_has_the_draft_tested_again(model: ModelOf, editor: EditorOf) -> None:
-    here = await working("vscode", model, editor)
+async def test_an_edit_inside_has_the_draft_tested_again(
+    model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    here = await working(client, model, editor)
     here.editor.replace(here.buffer, "The sum of both", "Their sum")
     typed = here.buffer.text
     assert await here.ended() == "ready"
@@ -81,12 +83,12 @@ async def test_an_edit_inside_has_the_draft_tested_again(model: ModelOf, editor:
 
 
 async def test_of_two_functions_of_one_name_each_is_followed(
-    project: Path, model: ModelOf, editor: EditorOf
+    project: Path, model: ModelOf, editor: EditorOf, client: str
 ) -> None:
     """Both were known by their lines, which an edit above has moved."""
     other = '\n\nif PI > 4:\n\n    def add(a, b):\n        """Never."""\n        return 0\n'
     (project / "calc.py").write_text(CALC + other, encoding="utf-8")
-    here = await working("vscode", model, editor, "add@10")
+    here = await working(client, model, editor, "add@10")
     here.editor.replace(here.buffer, "PI = 3.14", "\n" * 15 + "PI = 3.14")
     here.editor.replace(here.buffer, "The sum of both", "Their sum")
     typed = here.buffer.text
@@ -125,8 +127,8 @@ async def test_a_function_that_is_gone(profile: str, model: ModelOf, editor: Edi
     assert here.buffer.text == typed
 
 
-async def test_a_syntax_error_meanwhile(model: ModelOf, editor: EditorOf) -> None:
-    here = await working("vscode", model, editor)
+async def test_a_syntax_error_meanwhile(model: ModelOf, editor: EditorOf, client: str) -> None:
+    here = await working(client, model, editor)
     here.editor.replace(here.buffer, "return 2 * a", "return 2 * (a")
     assert await here.ended() == "ready"
     await here.editor.command("flow.accept", {"run": here.run})
@@ -137,8 +139,8 @@ async def test_a_syntax_error_meanwhile(model: ModelOf, editor: EditorOf) -> Non
     assert here.buffer.text == CALC.replace(STUB, ADDS)
 
 
-async def test_close_and_reopen(model: ModelOf, editor: EditorOf) -> None:
-    here = await working("vscode", model, editor)
+async def test_close_and_reopen(model: ModelOf, editor: EditorOf, client: str) -> None:
+    here = await working(client, model, editor)
     assert await here.ended() == "ready"
     here.editor.close(here.buffer)
     here.editor.reopen(here.buffer)
@@ -146,8 +148,8 @@ async def test_close_and_reopen(model: ModelOf, editor: EditorOf) -> None:
     assert here.buffer.text == CALC.replace(STUB, ADDS)
 
 
-async def test_close_and_reopen_while_it_works(model: ModelOf, editor: EditorOf) -> None:
-    here = await working("vscode", model, editor)
+async def test_close_and_reopen_while_it_works(model: ModelOf, editor: EditorOf, client: str) -> None:
+    here = await working(client, model, editor)
     here.editor.close(here.buffer)
     here.editor.reopen(here.buffer)
     assert await settled(here.editor, here.run) == "cancelled"
@@ -157,8 +159,10 @@ async def test_close_and_reopen_while_it_works(model: ModelOf, editor: EditorOf)
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed"])
-async def test_the_file_goes_from_the_disk(how: str, project: Path, model: ModelOf, editor: EditorOf) -> None:
-    here = await working("vscode", model, editor)
+async def test_the_file_goes_from_the_disk(
+    how: str, project: Path, model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    here = await working(client, model, editor)
     path = project / "calc.py"
     if how == "deleted":
         path.unlink()

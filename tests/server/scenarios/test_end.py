@@ -35,9 +35,11 @@ def words(pid: int) -> str:
 @linux
 @pytest.mark.parametrize("stage", ["stage", "test", "draft.delta"])
 @pytest.mark.parametrize("way", ["shutdown", "hang up", "kill"])
-async def test_nothing_is_left(way: str, stage: str, project: Path, cache: Path, model: ModelOf) -> None:
+async def test_nothing_is_left(
+    way: str, stage: str, project: Path, cache: Path, model: ModelOf, client: str
+) -> None:
     before = left_in(project)
-    async with Editor.start(project, "vscode", model=await model(HANGS), options=EVENTS, cache=cache) as ed:
+    async with Editor.start(project, client, model=await model(HANGS), options=EVENTS, cache=cache) as ed:
         await begin(ed, ed.open("calc.py"))
         await until(ed, stage)
         scratch = Path(ed._scratch)
@@ -55,9 +57,9 @@ async def test_nothing_is_left(way: str, stage: str, project: Path, cache: Path,
 
 
 @linux
-async def test_an_engine_that_is_killed(project: Path, model: ModelOf, editor: EditorOf) -> None:
+async def test_an_engine_that_is_killed(project: Path, model: ModelOf, editor: EditorOf, client: str) -> None:
     server: FakeOpenAI = await model(HANGS, GOOD)
-    ed = await editor("vscode", model=server, options=EVENTS, settings={"maxCalls": 1})
+    ed = await editor(client, model=server, options=EVENTS, settings={"maxCalls": 1})
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     await until(ed, "draft.delta")
@@ -78,8 +80,10 @@ async def test_an_engine_that_is_killed(project: Path, model: ModelOf, editor: E
 
 
 @linux
-async def test_the_request_flow_run_says_why_it_broke_off(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_the_request_flow_run_says_why_it_broke_off(
+    model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     buffer = ed.open("calc.py")
     _, answer = ed.begin("flow/run", {"uri": buffer.uri, "qualname": "add", "mode": "generate"})
     await until(ed, "draft.delta")

@@ -15,9 +15,9 @@ SHORT = {"maxSeconds": 12, "maxCalls": 2}
     ("status", "word"),
     [(400, "400"), (401, "key"), (403, "403"), (404, "404"), (429, "429"), (500, "500"), (503, "503")],
 )
-async def test_refusals(status: int, word: str, model: ModelOf, editor: EditorOf) -> None:
+async def test_refusals(status: int, word: str, model: ModelOf, editor: EditorOf, client: str) -> None:
     refusal = error(status, "not now", {"Retry-After": "0"})
-    ed = await editor("vscode", model=await model(refusal), options=EVENTS, settings=SHORT)
+    ed = await editor(client, model=await model(refusal), options=EVENTS, settings=SHORT)
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     assert await settled(ed, run) == "done"
@@ -30,9 +30,11 @@ async def test_refusals(status: int, word: str, model: ModelOf, editor: EditorOf
 
 
 @pytest.mark.parametrize("ending", ["stall", "break", "cut"])
-async def test_a_stream_that_ends_in_the_middle(ending: Ending, model: ModelOf, editor: EditorOf) -> None:
+async def test_a_stream_that_ends_in_the_middle(
+    ending: Ending, model: ModelOf, editor: EditorOf, client: str
+) -> None:
     broken = Reply((GOOD[:24],), ending=ending, finish=None)
-    ed = await editor("vscode", model=await model(broken), options=EVENTS, settings=SHORT)
+    ed = await editor(client, model=await model(broken), options=EVENTS, settings=SHORT)
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     await until(ed, "draft.delta")
@@ -47,17 +49,19 @@ async def test_a_stream_that_ends_in_the_middle(ending: Ending, model: ModelOf, 
     ["", "\x00\x1b[31m", "```python\ndef add(a, b:\n```", "```python\nclass X: ...\n```", "<tool>" * 5_000],
     ids=["nothing", "control", "syntax", "another", "long"],
 )
-async def test_rubbish_and_then_an_answer(rubbish: str, model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(rubbish, GOOD), options=EVENTS, settings={"maxCalls": 6})
+async def test_rubbish_and_then_an_answer(
+    rubbish: str, model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    ed = await editor(client, model=await model(rubbish, GOOD), options=EVENTS, settings={"maxCalls": 6})
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     assert await settled(ed, run) == "ready"
     assert "Flow: accept (4/4 tests)" in await titles(ed, buffer, "def add")
 
 
-async def test_no_model_at_all(editor: EditorOf) -> None:
+async def test_no_model_at_all(editor: EditorOf, client: str) -> None:
     nobody = {"FLOWMILL_BASE_URL": "http://127.0.0.1:9/v1", "FLOWMILL_MODEL": "none"}
-    ed = await editor("vscode", env=nobody, options=EVENTS, settings=SHORT)
+    ed = await editor(client, env=nobody, options=EVENTS, settings=SHORT)
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     assert await settled(ed, run) == "done"

@@ -33,8 +33,10 @@ async def test_the_newest_request_waits_and_replaces(profile: str, model: ModelO
 
 
 @pytest.mark.parametrize("way", ["cancelled", "replaced"])
-async def test_a_run_that_only_waited_has_an_end_too(way: str, model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("vscode", model=await model(HANGS), options=EVENTS)
+async def test_a_run_that_only_waited_has_an_end_too(
+    way: str, model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     buffer = ed.open("calc.py")
     first = await begin(ed, buffer)
     await until(ed, "draft.delta", run=first)
@@ -63,13 +65,13 @@ def answer(request: Request) -> Reply:
 
 
 @pytest.mark.timeout(300)
-async def test_eight_functions_at_once(tmp_path: Path, model: ModelOf, editor: EditorOf) -> None:
+async def test_eight_functions_at_once(tmp_path: Path, model: ModelOf, editor: EditorOf, client: str) -> None:
     names = range(COUNT)
     body = "".join(f"def f{n}(x):\n    raise NotImplementedError\n\n\n" for n in names)
     tests = "".join(f"\n\ndef test_{n}():\n    assert many.f{n}(1) == {n + 1}\n" for n in names)
     root = write(tmp_path, {"many.py": body, "test_many.py": f"import many\n{tests}"})
     server = await model(answer)
-    ed = await editor("vscode", model=server, options=EVENTS, root=root, settings={"maxCalls": 2})
+    ed = await editor(client, model=server, options=EVENTS, root=root, settings={"maxCalls": 2})
     buffer = ed.open("many.py")
     runs = [await begin(ed, buffer, f"f{n}") for n in names]
     await ed.until(lambda: len(events(ed, "run.finished")) == COUNT, "the end of all", 240)

@@ -41,10 +41,10 @@ async def test_settings_change_meanwhile(profile: str, model: ModelOf, editor: E
     ],
 )
 async def test_a_place_that_is_not_there(
-    setting: str, value: object, says: str, model: ModelOf, editor: EditorOf
+    setting: str, value: object, says: str, model: ModelOf, editor: EditorOf, client: str
 ) -> None:
     """It is named once, and the run goes on with the default."""
-    ed = await editor("vscode", model=await model(GOOD), options=EVENTS, settings={setting: value})
+    ed = await editor(client, model=await model(GOOD), options=EVENTS, settings={setting: value})
     buffer = ed.open("calc.py")
     for _ in range(2):
         assert await settled(ed, await begin(ed, buffer)) == "ready"

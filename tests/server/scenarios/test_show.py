@@ -76,9 +76,9 @@ async def test_the_log_by_its_button(model: ModelOf, editor: EditorOf) -> None:
     assert ed.seen.events == []
 
 
-async def test_a_plugin_that_shows_the_end_itself(model: ModelOf, editor: EditorOf) -> None:
+async def test_a_plugin_that_shows_the_end_itself(model: ModelOf, editor: EditorOf, client: str) -> None:
     options = {"flow": {"events": True, "messages": False}}
-    ed = await editor("vscode", model=await model(GOOD), options=options, settings=ONE_CALL)
+    ed = await editor(client, model=await model(GOOD), options=options, settings=ONE_CALL)
     buffer = ed.open("calc.py")
     assert await settled(ed, await begin(ed, buffer)) == "ready"
     assert ed.seen.texts() == []

@@ -88,10 +88,10 @@ async def test_ten_thousand_lines(profile: str, project: Path, model: ModelOf, e
     assert len(str(sent)) < 2_000
 
 
-async def test_many_tests(project: Path, model: ModelOf, editor: EditorOf) -> None:
+async def test_many_tests(project: Path, model: ModelOf, editor: EditorOf, client: str) -> None:
     many = "\n\n@pytest.mark.parametrize('n', range(400))\ndef test_many(n):\n    assert calc.add(n, 1) == n + 1\n"
     (project / "test_calc.py").write_text(TEST_CALC + many, encoding="utf-8")
-    ed = await editor("vscode", model=await model(GOOD), options=EVENTS, settings=ONE_CALL)
+    ed = await editor(client, model=await model(GOOD), options=EVENTS, settings=ONE_CALL)
     buffer = ed.open("calc.py")
     run = await begin(ed, buffer)
     assert await settled(ed, run) == "ready"

@@ -59,8 +59,10 @@ async def test_why_not(place: str, profile: str, editor: EditorOf) -> None:
     assert (ed.children(), ed.seen.texts()) == ([], [])
 
 
-async def test_a_symbolic_link_and_a_folder_that_comes_and_goes(project: Path, editor: EditorOf) -> None:
-    ed = await editor("vscode")
+async def test_a_symbolic_link_and_a_folder_that_comes_and_goes(
+    project: Path, editor: EditorOf, client: str
+) -> None:
+    ed = await editor(client)
     other = project.parent / "other"
     other.mkdir()
     buffer = ed.open(str(other / "calc.py"), CALC)
