@@ -134,13 +134,17 @@ def open_run(
             run.id, Answer(calls, answered.prompt, text, usage, finish, answered.seconds, answered.complete)
         )
 
+    def joined(width: int) -> None:
+        journal.amend(run.id, {**beginning.options, "width": width, "joined": True})
+
     async def connect() -> Model:
         if not request.budget.calls:
             return NoModel()
         inner = model or await connect_model(place.endpoint, lambda: run.seconds_left)
-        if inner.profile.width > 1:
-            journal.amend(run.id, {**beginning.options, "width": inner.profile.width})
-        return RecordingModel(inner, keep)
+        width = inner.profile.width
+        if width > 1:
+            journal.amend(run.id, {**beginning.options, "width": width})
+        return RecordingModel(inner, keep, lambda: joined(width))
 
     runner = WarmRunner(place.project, cache_dir(), open_guard(place))
     shared = TakingTurns(runner, turns) if turns else runner

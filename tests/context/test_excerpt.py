@@ -56,8 +56,44 @@ def test_the_first_of_many_stay() -> None:
 def test_one_long_statement_is_cut_too() -> None:
     inner = "".join(f"        wanted({n})\n" for n in range(3 * LONG))
     lines = cut(f"def test():\n    with it:\n{inner}").split("\n")
-    assert len(lines) == MOST + 1
-    assert lines[-1].endswith("...  # and more")
+    assert len(lines) == MOST + 2
+    assert lines[-1] == "    ..."
+
+
+def test_what_is_changed_on_the_way_stays() -> None:
+    test = (
+        f"def test():\n    one = {{}}\n    two = 1\n    three = []\n{numbered(LONG)}    one['k'] = 5\n"
+        "    two += 3\n    three.append(1)\n    three.append(2)\n    if two:\n        two = 5\n"
+        "    wanted(one, two, three)\n"
+    )
+    assert cut(test) == textwrap.dedent(
+        """\
+        def test():
+            one = {}
+            two = 1
+            three = []
+            ...
+            one['k'] = 5
+            two += 3
+            ...
+            three.append(2)
+            if two:
+                two = 5
+            wanted(one, two, three)"""
+    )
+
+
+def test_texts_at_column_0_and_statements_on_one_line() -> None:
+    test = (
+        f'def test():\n{numbered(LONG)}    text = """\nat 0\n"""; got = wanted(text)\n    assert got == 5\n'
+    )
+    assert (
+        cut(test)
+        == 'def test():\n    ...\n    text = """\nat 0\n"""; got = wanted(text)\n    assert got == 5'
+    )
+    cases = "".join(f"    {n},\n" for n in range(LONG))
+    inline = f'@parametrize("n", [\n{cases}])\ndef test(n): assert wanted(n) == n'
+    assert cut(inline) == inline
 
 
 def test_one_that_names_it_nowhere_is_cut_at_its_end() -> None:

@@ -200,6 +200,25 @@ def test_the_module_is_told_in_short(project: Project) -> None:
     assert "def total" not in module
 
 
+def test_a_long_test_is_cut_for_the_prompt_only(project: Project) -> None:
+    calls = "".join(f"    assert main.halve({n}) == {n / 2}\n" for n in range(99))
+    (project.root / "test_long.py").write_text(f"from pkg import main\ndef test_long():\n{calls}")
+    (test,) = gathered(project, "halve", "test_long.py::test_long").tests
+    assert "halve(98)" not in test.text
+    assert test.whole.endswith("assert main.halve(98) == 49.0")
+
+
+def test_a_sibling_without_a_body_keeps_its_docstring(project: Project) -> None:
+    overlay = {
+        project.root
+        / "pkg"
+        / "main.py": b'class A:\n    def f(self): ...\n    def g(self):\n        """Do g."""\n'
+    }
+    file = SourceFile.from_bytes(project.root / "pkg" / "main.py", *overlay.values())
+    klass = gather(project, file, find(file, "A.f"), [], overlay).klass
+    assert klass == 'class A:\n    def g(self):\n        """Do g."""'
+
+
 def test_the_class_is_told_in_short(project: Project) -> None:
     assert gathered(project, "Box.area").klass == textwrap.dedent(
         '''\

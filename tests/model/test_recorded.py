@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 
 import pytest
@@ -20,7 +21,7 @@ def answered(text: str, answer: str) -> Answered:
     return Answered(ask(text), answer, Usage(1, 0, 1), "stop", 0.1, complete=True)
 
 
-async def text_of(model: ReplayModel, prompt: Prompt) -> str:
+async def text_of(model: RecordingModel | ReplayModel, prompt: Prompt) -> str:
     pieces: list[AnswerPiece] = [piece async for piece in model.stream(prompt)]
     return "".join(piece.text for piece in pieces if isinstance(piece, Delta))
 
@@ -88,3 +89,28 @@ async def test_replay_tells_when_the_run_diverges() -> None:
 def test_the_key_of_a_prompt_is_stable() -> None:
     assert prompt_key(ask("x")) == prompt_key(ask("x"))
     assert prompt_key(ask("x")) != prompt_key(ask("y"))
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_an_answer_that_was_joined_is_joined_again(together: bool) -> None:
+    tape, told = list[Answered](), list[bool]()
+    gate = asyncio.Event()
+    first = Answer(("1\n", "2\n"), gates={1: gate})
+    model = RecordingModel(ScriptedModel([first, "3"]), tape.append, lambda: told.append(True))
+
+    async def ask_both(model: RecordingModel | ReplayModel) -> list[str]:
+        tasks = [asyncio.create_task(text_of(model, ask("p")))]
+        if together:
+            await asyncio.wait(tasks, timeout=0.01)
+            assert not tasks[0].done()
+        else:
+            gate.set()
+            await tasks[0]
+        tasks.append(asyncio.create_task(text_of(model, ask("q"))))
+        await asyncio.wait(tasks[1:])
+        gate.set()
+        return await asyncio.gather(*tasks)
+
+    assert await ask_both(model) == ["1\n2\n", "3"]
+    assert told == [True] * together
+    assert await ask_both(ReplayModel(tape, PROFILE, joined=bool(told))) == ["1\n2\n", "3"]

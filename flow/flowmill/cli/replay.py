@@ -73,7 +73,8 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     answers = [Answered(a.prompt, a.text, a.usage, a.finish, a.seconds, a.complete) for a in recorded.answers]
     width = int(_number(options.get("width"), 1))
     prefills = any(a.prompt.prefill for a in answers)
-    model = ReplayModel(answers, replace(_profile(row.model, width), prefills=prefills))
+    profile = replace(_profile(row.model, width), prefills=prefills)
+    model = ReplayModel(answers, profile, joined=bool(options.get("joined")))
     args.apply = False
     return code_of(asyncio.run(follow(open_run(place, request, journal, model), place, journal, args)))
 

@@ -14,13 +14,15 @@ from flowmill.source.text import SourceFile
 class TestSource:
     """A test function by its node id without parameters.
 
-    `text` is the whole: the fixtures and helpers that it names, which are `company`, and the test.
+    `text` is what a prompt shows: the fixtures and helpers that it names, which are `company`, and the
+    test, a long one cut. `whole` is the same uncut, for those who look for something in it.
     """
 
     __test__ = False
     id: str
     text: str
     company: tuple[str, ...] = ()
+    whole: str = ""
 
     def less(self, shown: Collection[str]) -> str:
         """The text without what of its company was shown already."""

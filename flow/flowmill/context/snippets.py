@@ -31,8 +31,13 @@ def signature(file: SourceFile, node: Def, *, docstring: bool = True) -> str:
 
 
 def without_docstring(file: SourceFile, node: Def) -> str:
-    """A function with its decorators and without its docstring, at column 0: how it is done is what tells."""
+    """A function with its decorators and without its docstring, at column 0: how it is done is what tells.
+
+    Of a stub the docstring's first line, which is all that tells.
+    """
     function = measure(file, Definition(node, node.name, "function", ()))
+    if function.is_stub:
+        return signature(file, node)
     if function.inline or function.docstring is None:
         return whole(file, node)
     head = file.text[function.start : function.header_end]

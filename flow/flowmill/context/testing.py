@@ -54,8 +54,11 @@ def _source(root: Path, function: Function, test_id: str, files: Files) -> Itera
         rank = 0 if _names_of(function) & names_in(node) else 1
         classes_of_it = list(dict.fromkeys(one for one in (holder, *chain[-1:]) if one))
         company = tuple(_company(root, file, node, classes_of_it, files))
-        text = _whole(file, node, classes_of_it, _names_of(function))
-        yield rank, TestSource(test_id, "\n\n".join([*company, text]), company)
+        text, uncut = (
+            "\n\n".join([*company, _in_class(classes_of_it, file, test)])
+            for test in (excerpt(file, node, _names_of(function)), whole(file, node))
+        )
+        yield rank, TestSource(test_id, text, company, uncut)
 
 
 def _names_of(function: Function) -> set[str]:
@@ -95,12 +98,11 @@ def _named(body: list[ast.stmt], name: str) -> Def | None:
     return found[-1] if found else None
 
 
-def _whole(file: SourceFile, node: Def, classes: list[ast.ClassDef], names: set[str]) -> str:
-    """The test, a long one cut to what it says of these names; in its class, with the class's set-up.
+def _in_class(classes: list[ast.ClassDef], file: SourceFile, text: str) -> str:
+    """The test's text; in its class, with the class's set-up.
 
     `classes` are the one that defines the test and the one that it is collected from.
     """
-    text = excerpt(file, node, names)
     if classes:
         members = [inner for one in classes for inner in one.body if isinstance(inner, ast.FunctionDef)]
         setups = [whole(file, inner) for inner in members if inner.name in _SETUP and _is_short(inner)]

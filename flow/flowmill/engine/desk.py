@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from flowmill.context.fit import Fitted
 from flowmill.context.shapes import without_company
 from flowmill.engine.emitter import Emitter
+from flowmill.engine.holding import function_of
 from flowmill.engine.mend import Surroundings, Unusable, mend
 from flowmill.engine.meter import BudgetSpent, Meter
 from flowmill.engine.reply import first_block_closed, repeats_endlessly
@@ -44,9 +45,9 @@ class Task:
     @property
     def unseen_sources(self) -> Mapping[str, str]:
         """The sources that the prompt's own list of tests does not hold already, less the helpers that it holds."""
-        listed = {test.text for test in self.context.tests}
+        listed = {function_of(test.id) for test in self.context.tests}
         helpers = {helper for test in self.context.tests for helper in test.company}
-        unseen = {i: text for i, text in self.test_sources.items() if text not in listed}
+        unseen = {i: text for i, text in self.test_sources.items() if function_of(i) not in listed}
         return {i: without_company(text, helpers) for i, text in unseen.items()}
 
 

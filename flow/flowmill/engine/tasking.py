@@ -65,7 +65,7 @@ async def make_task(
     board.reconsider(
         replace(suite, visible=frozenset(i for i in suite.counting if function_of(i) in in_prompt))
     )
-    sources = {function_of(t.id): t.text for t in full.tests}
+    sources = {function_of(t.id): t.whole or t.text for t in full.tests}
     module, _ = module_name(request.project.root, file.path)
     return Task(
         mode=mode,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -47,11 +48,18 @@ def prompt_key(prompt: Prompt) -> str:
 
 
 class RecordingModel:
-    """Passes everything through, and hands each call to `record` exactly once, when it has ended."""
+    """Passes everything through, and hands each call to `record` exactly once, when it has ended.
 
-    def __init__(self, inner: Model, record: Callable[[Answered], None]) -> None:
+    `joined` is called if the second call comes before the first has ended.
+    """
+
+    def __init__(
+        self, inner: Model, record: Callable[[Answered], None], joined: Callable[[], None] = lambda: None
+    ) -> None:
         self._inner = inner
         self._record = record
+        self._joined = joined
+        self._calls = self._open = 0
 
     @property
     def profile(self) -> ModelProfile:
@@ -60,6 +68,9 @@ class RecordingModel:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[AnswerPiece, None]:
         """As the inner model streams; a call that fails or is closed early is recorded as such."""
         tape = _Tape(prompt)
+        self._calls, self._open = self._calls + 1, self._open + 1
+        if self._calls == self._open == 2:
+            self._joined()
         try:
             async with aclosing(_generator(self._inner.stream(prompt))) as pieces:
                 async for piece in pieces:
@@ -69,6 +80,7 @@ class RecordingModel:
             tape.error = str(error)
             raise
         finally:
+            self._open -= 1
             self._record(tape.answered())
 
     async def aclose(self) -> None:
@@ -117,9 +129,20 @@ class ReplayModel:
     Each answer is given once. `by_order` counts the prompts that were not in the
     recording; `strict` raises `ModelError` for the first of them instead. Raises
     `ModelError` too when no answer is left, or when the recorded call had failed.
+    With `joined` the first answer ends only once another was asked for, as in the recording.
     """
 
-    def __init__(self, answers: Sequence[Answered], profile: ModelProfile, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        answers: Sequence[Answered],
+        profile: ModelProfile,
+        *,
+        strict: bool = False,
+        joined: bool = False,
+    ) -> None:
+        self._joined = asyncio.Event()
+        if not joined:
+            self._joined.set()
         self._left = list(answers)
         self._total = len(answers)
         self._profile = profile
@@ -134,8 +157,12 @@ class ReplayModel:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[AnswerPiece, None]:
         """Yield the recorded text line by line, and its end."""
         answer = self._take(prompt)
+        if self._calls > 1:
+            self._joined.set()
         for line in answer.text.splitlines(keepends=True):
             yield Delta(line)
+        if answer.text:
+            await self._joined.wait()
         if answer.error:
             raise ModelError(answer.error)
         yield AnswerEnd(answer.usage, answer.finish or "stop")

@@ -39,7 +39,8 @@ def enclosed(scene: Scene, before: Sequence[str], after: Sequence[str]) -> str |
     """The whole body as a block between these lines."""
     if any(map(_holds_lines, scene.tree.body)):
         return None
-    inner = [f"    {line}" if line.strip() else line for line in scene.lines]
+    lines = joined(scene.lines).rstrip("\n").split("\n")
+    inner = [f"    {line}" if line.strip() else line for line in lines]
     return joined([*before, *inner, *after])
 
 

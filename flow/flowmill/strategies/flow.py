@@ -181,7 +181,8 @@ class Flow:
             return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
         if tried % 3 == 0 and (news := self._news(board)):
             return Ask(self._write(plan, entry, tried, news=news), entry.name)
-        begun = None if self._task.profile.reflects else self._begun(board, tried)
+        begins = self._task.profile.prefills and not self._task.profile.reflects
+        begun = self._begun(board, tried) if begins else None
         return begun or Ask(self._write(plan, entry, tried), entry.name)
 
     def _begun(self, board: Board, tried: int) -> Ask | None:
@@ -271,10 +272,18 @@ class Flow:
 
 
 def _best_of_model(board: Board) -> list[Verdict]:
-    """The best drafts that the model wrote, of several lines."""
+    """The best drafts that the model wrote, of several lines and with nothing outside of the body."""
     drafts = [v for v in board.verdicts if v.candidate is not None and v.candidate.origin == "model"]
-    long = [v for v in drafts if not v.refused and len(_lines(v)) > 1]
-    return sorted(long, key=lambda v: score(v, board.suite), reverse=True)[:RESUMED]
+    fit = [v for v in drafts if not v.refused and _can_be_cut(v)]
+    return sorted(fit, key=lambda v: score(v, board.suite), reverse=True)[:RESUMED]
+
+
+def _can_be_cut(verdict: Verdict) -> bool:
+    draft = verdict.candidate.draft if verdict.candidate is not None else None
+    if draft is None or draft.imports or draft.helpers or draft.methods:
+        return False
+    spans_lines = '"""' in draft.body or "'''" in draft.body
+    return len(_lines(verdict)) > 1 and not spans_lines
 
 
 def _lines(verdict: Verdict) -> list[str]:

@@ -225,12 +225,13 @@ class Engine:
         assert process.stdout is not None
         while True:
             size = HEADER.unpack(await process.stdout.readexactly(HEADER.size))[0]
-            self._take(pickle.loads(await process.stdout.readexactly(size)))
+            reply: Reply = pickle.loads(await process.stdout.readexactly(size))
+            if isinstance(reply, Up):
+                self._up = self._up or process is self._process
+            else:
+                self._take(reply)
 
-    def _take(self, reply: Reply) -> None:
-        if isinstance(reply, Up):
-            self._up = True
-            return
+    def _take(self, reply: Opened | Told | Ended | Affected) -> None:
         if isinstance(reply, Affected):
             answer = self._finding.get(reply.number)
             if answer is not None and not answer.done():

@@ -125,8 +125,9 @@ class Runs:
         return job
 
     def cancel_all(self, uri: str) -> None:
-        """Stop every run on a document."""
-        for job in [job for job in self.jobs.values() if job.uri == uri and job.state in BUSY]:
+        """Stop every run on a document, first those that wait: the end of another would have them begin."""
+        busy = [job for job in self.jobs.values() if job.uri == uri and job.state in BUSY]
+        for job in sorted(busy, key=lambda job: job.state != "queued"):
             self.cancel(job.run)
 
     def find(self, run: str) -> Job | None:

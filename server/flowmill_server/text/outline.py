@@ -27,9 +27,6 @@ _MANY = 2000
 _PARSED = 400
 """The longest function whose text is parsed, in lines."""
 _KNOWN = 4096
-Rank = tuple[int, int]
-"""Of the functions of one name, in the order of the file: which one, and of how many."""
-ONLY: Rank = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,18 @@ class FunctionSpan:
     last_line: int
     is_stub: bool
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which of how many functions of one name, in the order of the file; `twins` if another has the same text."""
+
+    place: int = 0
+    of: int = 1
+    twins: bool = False
+
+
+ONLY = Rank()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +126,28 @@ class Outline:
     def rank(self, qualname: str) -> Rank:
         """Where the function stands among those of its name."""
         found, alike = self.find(qualname), self._alike(qualname)
-        return (alike.index(found), len(alike)) if found in alike else ONLY
+        if found is None or found not in alike:
+            return ONLY
+        twins = sum(span.digest == found.digest for span in alike) > 1
+        return Rank(alike.index(found), len(alike), twins)
 
     def follow(self, qualname: str, digest: str, rank: Rank = ONLY) -> FunctionSpan | None:
         """The function of that name and text, whatever line it has moved to; None if it is gone.
 
-        Of several of its name it is the one whose text is the same, else the one of its rank
-        if they are still as many, else the one on its line.
+        Of several of its name it is the one whose text is the same, unless another one had that too, else the
+        one of its rank if they are still as many, else the one on its line.
         """
         found = self.find(qualname)
-        if found is not None and ("@" not in qualname or found.digest == digest):
+        if found is not None and "@" not in qualname:
             return found
         alike = self._alike(qualname)
+        as_many = len(alike) == rank.of
+        if rank.twins and as_many:
+            return alike[rank.place]
         same = [span for span in alike if span.digest == digest]
-        if len(same) == 1:
-            return same[0]
-        return alike[rank[0]] if len(alike) == rank[1] else found
+        if found in same or len(same) == 1:
+            return found if found in same else same[0]
+        return alike[rank.place] if as_many else found
 
     def _alike(self, qualname: str) -> list[FunctionSpan]:
         name = qualname.partition("@")[0]

@@ -152,6 +152,19 @@ def test_both_spellings_of_a_nested_name(name: str) -> None:
     assert found.def_line == 2
 
 
+def test_one_of_two_alike_is_followed_by_its_rank() -> None:
+    twin = "    def f(x):\n        return x\n"
+    before = opened(f"if a:\n{twin}else:\n{twin}").outline
+    first, second = before.functions
+    assert first.digest == second.digest
+    changed = opened(f"if a:\n{twin.replace('return x', 'return 2')}else:\n{twin}").outline
+    moved = opened(f"\n\n\nif a:\n{twin}else:\n{twin}").outline
+    for place, span in enumerate((first, second)):
+        rank = before.rank(span.qualname)
+        assert changed.follow(span.qualname, span.digest, rank) == changed.functions[place]
+        assert moved.follow(span.qualname, span.digest, rank) == moved.functions[place]
+
+
 @pytest.mark.parametrize("name", ["nope", "g", "g@1", "g@x", "A", "p", ""])
 def test_what_names_no_function_finds_none(name: str) -> None:
     assert opened(HARD).outline.find(name) is None
