@@ -17,7 +17,10 @@ from flowmill.source.text import SourceFile
 
 LINES = 60
 """How much of one is shown."""
-MOST, MANY = 3, 2
+MOST = 3
+"""Functions of the file that are shown."""
+MANY = 2
+"""Parameters that methods of one class must share at least, if their names have nothing in common."""
 ALIKE = 0.5
 """The share of parameters that two functions must have in common, if their names only resemble each other."""
 FOLDER = 200

@@ -7,7 +7,10 @@ import pytest
 from doubles.editor_profile import NAMES
 
 ALL = bool(os.environ.get("FLOWMILL_ALL_CLIENTS"))
-"""Have every scenario under every client: 20 minutes. By default each is under those that it may depend on."""
+"""Have every scenario under every client, about 25 minutes; by default each is under those that it is about.
+
+Some of those that accept by command need a client that takes edits from the server, which Kate does not say of itself.
+"""
 DIFFERENT = ("vscode", "helix", "kate")
 """Clients that differ most: everything declared, little, and least."""
 
