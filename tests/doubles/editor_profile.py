@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +15,8 @@ from lsprotocol.converters import get_converter
 CLIENTS = Path(__file__).parent.parent / "server" / "clients"
 NAMES = tuple(sorted(path.stem for path in CLIENTS.glob("*.json")))
 CONVERTER = get_converter()
+ALL = bool(os.environ.get("FLOWMILL_ALL_CLIENTS"))
+"""Have every scenario under every client, about 25 minutes; by default each is under those that it is about."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,27 @@ def read_profile(name: str) -> Profile:
         behaviour["folders"],
         behaviour["pushes"],
     )
+
+
+def takes_edits(profile: Profile) -> bool:
+    """Whether it declares `workspace/applyEdit`."""
+    workspace = profile.capabilities.workspace
+    return bool(workspace and workspace.apply_edit)
+
+
+def takes_versioned_edits(profile: Profile) -> bool:
+    """Whether it also takes `documentChanges`, which say for which version they are."""
+    workspace = profile.capabilities.workspace
+    edit = workspace.workspace_edit if workspace else None
+    return takes_edits(profile) and bool(edit and edit.document_changes)
+
+
+def takes_questions(profile: Profile) -> bool:
+    """Whether it declares buttons; Neovim does, but blocks until one is chosen."""
+    window = profile.capabilities.window
+    return bool(window and window.show_message) and not profile.name.startswith("neovim")
+
+
+def under(*some: str, having: Callable[[Profile], bool] = lambda _: True) -> tuple[str, ...]:
+    """The clients of a scenario: `some` of them, or if all are asked for, all those that it can be under."""
+    return tuple(name for name in NAMES if having(read_profile(name))) if ALL else some

@@ -11,13 +11,14 @@ from pygls.exceptions import JsonRpcException
 
 from doubles.buffers import Buffer
 from doubles.editor import Editor
+from doubles.editor_profile import takes_edits, takes_versioned_edits, under
 from doubles.projects import ADDS, CALC, GOOD, STUB, fenced
 from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, settled, state, titles, told
 
 DONE = CALC.replace(STUB, ADDS)
 ONE_CALL = {"maxCalls": 1}
 WITH_IMPORT = fenced("import math\n\ndef add(a, b):\n    return int(math.fsum((a, b)))")
-TAKES_EDITS = ["vscode", "neovim-0.11", "emacs-eglot"]
+TAKE_EDITS = under("vscode", "neovim-0.11", "emacs-eglot", having=takes_edits)
 """With confirmation, without versions, and with versions alone."""
 BAD_MANNERS: dict[Literal["refuses", "error", "lies"], str] = {
     "refuses": "the editor did not make the change: the user said no; the draft is kept",
@@ -37,7 +38,7 @@ async def ready(
     return ed, buffer, run
 
 
-@pytest.mark.parametrize("profile", TAKES_EDITS)
+@pytest.mark.parametrize("profile", TAKE_EDITS)
 async def test_an_editor_that_does_not_make_the_edit(profile: str, model: ModelOf, editor: EditorOf) -> None:
     ed, buffer, run = await ready(profile, model, editor)
     for manner, line in BAD_MANNERS.items():
@@ -53,8 +54,8 @@ async def test_an_editor_that_does_not_make_the_edit(profile: str, model: ModelO
         pass
 
 
-async def test_an_editor_that_never_answers(model: ModelOf, editor: EditorOf, client: str) -> None:
-    ed, buffer, run = await ready(client, model, editor)
+async def test_an_editor_that_never_answers(model: ModelOf, editor: EditorOf, taker: str) -> None:
+    ed, buffer, run = await ready(taker, model, editor)
     ed.manners.applies = "never"
     await ed.command("flow.accept", {"run": run})
     await ed.until(
@@ -68,7 +69,7 @@ async def test_an_editor_that_never_answers(model: ModelOf, editor: EditorOf, cl
     assert buffer.text == CALC
 
 
-@pytest.mark.parametrize("profile", TAKES_EDITS)
+@pytest.mark.parametrize("profile", TAKE_EDITS)
 async def test_two_accepts_at_different_versions(profile: str, model: ModelOf, editor: EditorOf) -> None:
     """The editor is a keystroke ahead of what the server knows when the first one comes."""
     ed, buffer, run = await ready(profile, model, editor)
@@ -83,7 +84,7 @@ async def test_two_accepts_at_different_versions(profile: str, model: ModelOf, e
     assert len(buffer.past) == 2
 
 
-@pytest.mark.parametrize("profile", ["vscode", "emacs-eglot"])
+@pytest.mark.parametrize("profile", under("vscode", "emacs-eglot", having=takes_versioned_edits))
 async def test_an_edit_for_a_version_that_is_past_is_not_made(
     profile: str, model: ModelOf, editor: EditorOf
 ) -> None:
@@ -98,7 +99,7 @@ async def test_an_edit_for_a_version_that_is_past_is_not_made(
     assert buffer.text == DONE.replace("3.14", "3.15")
 
 
-@pytest.mark.parametrize("profile", TAKES_EDITS)
+@pytest.mark.parametrize("profile", TAKE_EDITS)
 async def test_chosen_hunks_are_tested_again(
     profile: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:

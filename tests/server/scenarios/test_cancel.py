@@ -80,8 +80,8 @@ async def test_before_it_has_begun(engine: str, model: ModelOf, editor: EditorOf
     assert "Generate with flow" in await titles(ed, buffer, "def add")
 
 
-async def test_by_progress(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("zed", model=await model(HANGS), options=EVENTS)
+async def test_by_progress(model: ModelOf, editor: EditorOf, client: str) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
     await begin(ed)
     token = (await ed.until(lambda: list(ed.seen.progress), "progress"))[0]
     await until(ed, "draft.delta")

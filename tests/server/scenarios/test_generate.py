@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from doubles.editor_profile import takes_edits
 from doubles.openai_server import Reply, error
 from doubles.projects import ADDS, CALC, GOOD, STUB, WRONG
 from doubles.scenes import EVENTS, EditorOf, ModelOf, finished, popups, titles
@@ -35,7 +36,7 @@ async def test_accept_by_command(profile: str, project: Path, model: ModelOf, ed
     run = await ed.command("flow.generate", {"uri": buffer.uri, "qualname": "add"})
     await finished(ed)
     await ed.command("flow.accept", run)
-    if ed.profile.capabilities.workspace is not None and ed.profile.capabilities.workspace.apply_edit:
+    if takes_edits(ed.profile):
         await ed.until(lambda: buffer.text != CALC, "the edit")
         assert buffer.text == CALC.replace(STUB, ADDS)
         assert len(buffer.past) == 1

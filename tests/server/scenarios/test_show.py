@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
 from doubles.contract import check_events
 from doubles.editor import Editor
+from doubles.editor_profile import Profile, takes_questions, under
 from doubles.projects import ADDS, CALC, GOOD, STUB
-from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, settled, state
+from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, settled, state, told
 
 DIFF = f"-{STUB}+{ADDS}"
 ONE_CALL = {"maxCalls": 1}
@@ -36,6 +38,14 @@ async def shown_in(ed: Editor, name: str, piece: str) -> str:
     return "file"
 
 
+def best_channel(profile: Profile) -> str:
+    """The one that the client's user sees most of."""
+    able = profile.capabilities
+    if able.workspace and able.workspace.text_document_content:
+        return "virtual"
+    return "file" if able.window and able.window.show_document else "log"
+
+
 def file_of(uri: str) -> str:
     return Path(uri.removeprefix("file://")).read_text(encoding="utf-8")
 
@@ -47,14 +57,7 @@ async def test_diff_log_and_events(profile: str, model: ModelOf, editor: EditorO
     assert await settled(ed, run) == "ready"
     check_events("".join(json.dumps(event) + "\n" for event in ed.seen.events), 0)
     await ed.command("flow.showDiff", {"run": run})
-    able = ed.profile.capabilities
-    assert able.workspace is not None
-    assert able.window is not None
-    if able.workspace.text_document_content:
-        expected = "virtual"
-    else:
-        expected = "file" if able.window.show_document else "log"
-    assert await shown_in(ed, "result.diff", DIFF) == expected
+    assert await shown_in(ed, "result.diff", DIFF) == best_channel(ed.profile)
     log = await content(ed, f"flow:/run/{run}/log.md")
     assert log.startswith("# Generate `add`")
     assert "Nothing is changed until you accept it." in log
@@ -67,13 +70,23 @@ async def test_diff_log_and_events(profile: str, model: ModelOf, editor: EditorO
     assert (buffer.text, await state(ed, run)) == (CALC, "ready")
 
 
-async def test_the_log_by_its_button(model: ModelOf, editor: EditorOf) -> None:
-    ed = await editor("zed", model=await model("no code"), settings=ONE_CALL)
+@pytest.mark.parametrize("profile", under("zed", having=takes_questions))
+async def test_the_log_by_its_button(profile: str, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor(profile, model=await model("no code"), settings=ONE_CALL)
     ed.manners.chooses = ["Show log"]
     buffer = ed.open("calc.py")
     await begin(ed, buffer)
-    assert await shown_in(ed, "log.md", "# Generate `add`") == "log"
+    assert await shown_in(ed, "log.md", "# Generate `add`") == best_channel(ed.profile)
     assert ed.seen.events == []
+
+
+@pytest.mark.parametrize("profile", under("neovim-0.11", having=lambda one: not takes_questions(one)))
+async def test_an_end_without_a_question(profile: str, model: ModelOf, editor: EditorOf) -> None:
+    ed = await editor(profile, model=await model("no code"), settings=ONE_CALL)
+    buffer = ed.open("calc.py")
+    await begin(ed, buffer)
+    await told(ed, "nothing was changed")
+    assert not any(m.get("method") == types.WINDOW_SHOW_MESSAGE_REQUEST for m in ed.seen.heard)
 
 
 async def test_a_plugin_that_shows_the_end_itself(model: ModelOf, editor: EditorOf, client: str) -> None:

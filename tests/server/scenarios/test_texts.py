@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from doubles.editor_profile import takes_edits, under
 from doubles.projects import ADDS, CALC, GOOD, STUB, TEST_CALC, fenced
 from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, events, gated, settled, state, titles, until
 
@@ -26,7 +27,7 @@ ODD_BODY = '    total = a + b  # \U0001f40d\r\n    return total if NAME else "\U
 ODD_ANSWER = fenced(
     'def add(a, b):\n    total = a + b  # \U0001f40d\n    return total if NAME else "\U0001f40d"'
 )
-ENCODINGS = pytest.mark.parametrize("profile", ["helix", "vscode", "emacs-eglot"])
+ENCODINGS = pytest.mark.parametrize("profile", under("helix", "vscode", "emacs-eglot"))
 """utf-8, utf-16, utf-32."""
 ONE_CALL = {"maxCalls": 1}
 
@@ -48,7 +49,7 @@ async def test_odd_text(profile: str, project: Path, model: ModelOf, editor: Edi
     assert (project / "calc.py").read_bytes() == ODD.encode()
 
 
-@pytest.mark.parametrize("profile", ["vscode", "neovim-0.12"])
+@pytest.mark.parametrize("profile", under("vscode", "neovim-0.12"))
 async def test_the_tests_see_what_is_not_saved(
     profile: str, project: Path, model: ModelOf, editor: EditorOf
 ) -> None:
@@ -67,7 +68,7 @@ async def test_the_tests_see_what_is_not_saved(
     assert (project / "test_calc.py").read_text(encoding="utf-8") == TEST_CALC
 
 
-@pytest.mark.parametrize("profile", ["vscode", "neovim-0.11"])
+@pytest.mark.parametrize("profile", under("vscode", "neovim-0.11", having=takes_edits))
 async def test_ten_thousand_lines(profile: str, project: Path, model: ModelOf, editor: EditorOf) -> None:
     filler = "".join(f"\n\ndef f{n}(x):\n    return x + {n}\n" for n in range(1_250))
     text = filler.lstrip("\n") + "\n\n" + CALC + filler
