@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doubles.openai_server import Reply, Request
-from doubles.projects import GOOD, write
+from doubles.projects import ADDS, CALC, GOOD, STUB, TEST_CALC, write
 from doubles.scenes import EVENTS, SECONDS, EditorOf, ModelOf, begin, events, settled, state, titles, until
 
 HANGS = Reply((GOOD[:24],), ending="stall")
@@ -80,3 +80,24 @@ async def test_eight_functions_at_once(tmp_path: Path, model: ModelOf, editor: E
     for n in names:
         await ed.run_action(buffer, f"def f{n}(", "Flow: accept")
     assert buffer.text == "".join(f"def f{n}(x):\n    return x + {n}\n\n\n" for n in names)
+
+
+async def test_twenty_documents_in_a_project_of_ten_thousand_tests(
+    tmp_path: Path, model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    """Of which the run takes those that are about its function, and at its end the files that import its module."""
+    files = {"calc.py": CALC, "test_calc.py": TEST_CALC}
+    for n in range(100):
+        tests = "".join(f"def test_{n}_{m}():\n    assert {m} + 1 == {m + 1}\n\n\n" for m in range(100))
+        files[f"test_other_{n}.py"] = f"import {'calc' if n < 3 else 'math'}\n\n\n{tests}"
+    root = write(tmp_path, files)
+    ed = await editor(client, model=await model(GOOD), options=EVENTS, root=root, settings={"maxCalls": 1})
+    buffer = ed.open("calc.py")
+    others = [ed.open(f"test_other_{n}.py") for n in range(19)]
+    run = await begin(ed, buffer)
+    for other in others:
+        ed.replace(other, "assert 7 + 1 == 8", "assert 8 == 7 + 1")
+    assert await settled(ed, run) == "ready"
+    assert events(ed, "run.finished")[0]["evidence"]["after"] == {"passed": 4}
+    await ed.run_action(buffer, "def add", "Flow: accept")
+    assert buffer.text == CALC.replace(STUB, ADDS)
