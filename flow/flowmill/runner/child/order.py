@@ -6,9 +6,13 @@ import base64
 import json
 import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+HELD_SECONDS = 0.05
+"""How late the phase of a test may be told: to wake the reader takes longer than many a phase."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,10 @@ class Channel:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._held: list[bytes] = []
+        self._sent = 0.0
         self.mute = False
         # Kept, since a test may have put something in the place of what the module has, as pyfakefs does.
-        self._write = os.write
+        self._write, self._clock = os.write, time.monotonic
 
     def mine(self) -> bool:
         return os.getpid() == self._pid
@@ -95,12 +100,16 @@ class Channel:
             with self._lock:
                 self._held.append(line)
 
+    def hold_briefly(self, kind: str, /, **fields: object) -> None:
+        """Send it now only if nothing has been sent for a while: the reader learns of it that late at most."""
+        (self.hold if self._clock() - self._sent < HELD_SECONDS else self.send)(kind, **fields)
+
     def send(self, kind: str, /, **fields: object) -> None:
         if self.mute or not self.mine():
             return
         line = self._line(kind, fields)
         with self._lock:
-            data, self._held = b"".join((*self._held, line)), []
+            data, self._held, self._sent = b"".join((*self._held, line)), [], self._clock()
             while data:
                 data = data[self._write(self.descriptor, data) :]
 

@@ -205,18 +205,22 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self) -> Hook:
+        # With what was held: a test that takes its process along must be known to have begun.
+        self.channel.send("phase")
         self._enter(FixtureTimeout)
         outcome = yield
         self._leave(outcome)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self) -> Hook:
+        self.channel.hold_briefly("phase")
         self._enter(TestTimeout)
         outcome = yield
         self._leave(outcome)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self) -> Hook:
+        self.channel.hold_briefly("phase")
         self._enter(FixtureTimeout)
         outcome = yield
         self._leave(outcome)
@@ -229,7 +233,6 @@ class Reporter:
         self.tracer.share(earlier)
 
     def _enter(self, error: type[BaseException]) -> None:
-        self.channel.send("phase")
         self.tracer.resume()
         self.limit.enter(error)
 
