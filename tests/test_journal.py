@@ -23,6 +23,7 @@ from flowmill.journal import (
     ids,
     load_export,
 )
+from flowmill.model.redact import Masker
 from flowmill.shapes import Message, Prompt, Usage
 
 SECRET = "sk-verysecret123"
@@ -151,6 +152,18 @@ def test_secrets_are_kept_nowhere(path: Path) -> None:
     assert found.source == b"KEY = '[key]'\r\n\xff\xfe"
     for file in path.parent.iterdir():
         assert SECRET.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("key", ["test", "draft", "model", "passed"])
+def test_a_key_that_is_a_word_of_ours_leaves_the_records_readable(path: Path, key: str) -> None:
+    with Journal.open(path, redact=Masker((key,))) as journal:
+        run = journal.begin(BEGINNING)
+        tale = repaired(run)
+        for record in tale.records:
+            journal.append(record)
+        found = journal.recorded(run).records
+    assert [record.event.type for record in found] == [record.event.type for record in tale.records]
+    assert found[-1].event == tale.records[-1].event or key in str(tale.records[-1].event)
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning_not_the_run(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flowmill.errors import UsageError
 from flowmill.options import OPTIONS, snake
 from flowmill.settings import Settings, load_settings
 from flowmill.trust import is_trusted, trust, trust_file
+from flowmill.wiring import open_workplace
 
 
 @pytest.fixture(autouse=True)
@@ -251,3 +253,15 @@ def test_a_bad_address_that_does_not_count_is_not_worth_a_word() -> None:
     environ["FLOWMILL_BASE_URL"] = "nonsense"
     settings, warnings = load_settings({"base_url": OTHER}, environ, None)
     assert (settings.base_url, warnings) == (OTHER, ())
+
+
+def test_an_interpreter_of_the_project_that_is_not_there_is_named_and_the_default_taken(
+    tmp_path: Path,
+) -> None:
+    root = root_with(tmp_path, 'python = "/nowhere/python"')
+    place = open_workplace(None, {"project": str(root)}, {"PATH": ""}, trusted=True)
+    assert place.warnings == (
+        "[tool.flowmill]: no such interpreter: /nowhere/python (a python, an environment's folder or a command);"
+        " the default is used",
+    )
+    assert place.project.python == Path(sys.executable)

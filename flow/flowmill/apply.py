@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -39,6 +40,9 @@ def apply(result: Result) -> bool:
     try:
         now = path.read_bytes()
         data = result.data if now == result.original else rebased(result, now)
+        if not os.access(path, os.W_OK):
+            # Replacing a file does not ask for the right to write it.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         write_whole(path, data)
     except OSError as error:
         raise FlowmillError(

@@ -15,6 +15,7 @@ from flowmill.engine.mapping import MapBuilder
 from flowmill.engine.request import RunRequest, Tools
 from flowmill.engine.run import Run
 from flowmill.engine.turns import TakingTurns
+from flowmill.errors import UsageError
 from flowmill.events import Json
 from flowmill.journal import Answer, Journal
 from flowmill.journal.store import Beginning
@@ -32,7 +33,7 @@ from flowmill.protocols import Model
 from flowmill.runner.cold import ColdRunner
 from flowmill.runner.guard import Guard
 from flowmill.runner.warm import WarmRunner
-from flowmill.settings import Settings, load_settings, project_table
+from flowmill.settings import PROJECT, Settings, load_settings, project_table
 from flowmill.shapes import Mode, ModelProfile, Project
 from flowmill.trust import is_trusted
 
@@ -87,7 +88,13 @@ def open_workplace(
     root = find_root(file, Path(str(given)) if given else None, folder)
     settings, warnings = load_settings(flags, environ, root, editor=editor, trusted=trusted)
     given_from = settings.sources.get("python", "--python")
-    python, found = find_python(root, settings.python, environ, given_from=given_from)
+    try:
+        python, found = find_python(root, settings.python, environ, given_from=given_from)
+    except UsageError as error:
+        if given_from != PROJECT:
+            raise
+        warnings = (*warnings, f"{error}; the default is used")
+        python, found = find_python(root, None, environ)
     names = [name for weights in catalogue.catalogue() for name in (weights.name, weights.alias)]
     endpoint = find_endpoint(settings, environ, embedded=names)
     notes = (*warnings, *((endpoint.note,) if endpoint.note else ()))

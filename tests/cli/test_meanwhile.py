@@ -156,3 +156,19 @@ async def test_a_disk_that_fills_up_meanwhile(tmp_path: Path, scripted: Scripted
     assert len(ended.err.splitlines()) == 1
     kept = [path.read_bytes() for path in journal.iterdir() if path.is_file()]
     assert any(b"run.started" in data for data in kept), "it was kept as far as there was room"
+
+
+async def test_a_file_that_may_not_be_written_in_a_folder_that_may(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    root = calc(tmp_path)
+    flowmill = await scripted(GOOD)
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may write anywhere, and there is no setpriv to lower its rights")
+        flowmill.wrapper = AS_NON_ROOT
+    root.chmod(0o777)
+    (root / "calc.py").chmod(0o444)
+    ended = await flowmill.run(*GENERATE)
+    assert (ended.code, ended.finished["status"], ended.changed) == (1, "verified", ())
+    assert "calc.py cannot be written: Permission denied; nothing was written" in ended.err

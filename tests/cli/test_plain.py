@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from doubles.records import AFTER, RunTale, diff_of, repaired, until_streaming
+from doubles.records import AFTER, BEFORE, RunTale, diff_of, repaired, until_streaming
 from flowmill.cli.jsonl import JsonLines
 from flowmill.cli.pipes import SIGPIPE_EXIT
 from flowmill.cli.plain import Plain
@@ -118,3 +118,9 @@ def test_the_view_suits_the_stream() -> None:
     profile = ModelProfile("m", price_prompt=1.0, price_completion=2.0)
     assert isinstance(choose_view(True, io.StringIO()), JsonLines)
     assert isinstance(choose_view(False, io.StringIO(), profile=profile), Plain)
+
+
+def test_in_a_pipe_the_diff_of_a_file_with_crlf_can_be_applied() -> None:
+    before, after = BEFORE.replace("\n", "\r\n"), AFTER.replace("\n", "\r\n")
+    text = told(RunTale().start().draft(1, after).finish("improved", 1, diff_of(after, before), "f", "f"))
+    assert diff_of(after, before) in text

@@ -8,7 +8,11 @@ import pytest
 
 from doubles.command import Scripted
 from doubles.openai_server import Reply
+from doubles.preview_parts import result_of
 from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc, fenced, write
+from flowmill.cli.repair_all import Report
+from flowmill.cli.run import Executed
+from flowmill.shapes import Draft
 
 BROKEN = CALC.replace(STUB, "    return a - b\n")
 WORKING = CALC.replace(STUB, ADDS)
@@ -232,3 +236,14 @@ async def test_force_rewrites_it_all_the_same(tmp_path: Path, scripted: Scripted
     assert "nothing fails here" not in ended.notes
     assert ended.finished["evidence"] == {"before": {"passed": 4}, "after": {"passed": 4}, "held_back": {}}
     assert b"    return sum((a, b))\n" in flowmill.read("calc.py")
+
+
+def test_what_is_merely_better_and_written_counts_as_written(tmp_path: Path) -> None:
+    """What a later cancel says of files comes from this."""
+    path = calc(tmp_path) / "calc.py"
+    result = result_of(path, CALC.encode(), "add", Draft("return a + b"))
+    kept, written = Report(), Report()
+    assert not kept.take("add", Executed(1, None, result))
+    assert written.take("add", Executed(1, None, result, wrote=True))
+    assert (kept.now, written.now) == ({}, {path: result.data})
+    assert written.left == kept.left == ["add (no draft came closer)"]

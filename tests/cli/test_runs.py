@@ -113,3 +113,16 @@ def test_an_ascii_pipe_gets_the_whole_story(cache: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
     assert done.stderr == b""
     assert b"Verified" in done.stdout
+
+
+@pytest.mark.parametrize("out", [".", "/", ""])
+def test_export_into_a_folder_is_one_clear_line(out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(repaired())
+    assert main(["export", "last", out]) == 2
+    assert "is a folder: name a file in it" in capsys.readouterr().err
+
+
+def test_list_takes_any_number(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(repaired())
+    assert main(["list", "-n", "9" * 20]) == 0
+    assert "chunked" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from doubles.trees import make_environment, write_tree
 from flowmill.errors import UsageError
 from flowmill.project.interpreter import find_python
 from flowmill.project.probe import ask, ask_python
+from flowmill.settings import PROJECT
 
 NO_PATH = {"PATH": ""}
 
@@ -112,12 +113,24 @@ def test_a_given_python_may_be_a_file_a_folder_or_a_command(tmp_path: Path) -> N
         assert find_python(tmp_path, given, environ) == (python, "--python")
 
 
+def test_a_setting_of_the_project_counts_from_its_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flag counts from where one stands."""
+    around, own = make_environment(tmp_path / ".venv"), make_environment(tmp_path / "one/.venv")
+    monkeypatch.chdir(tmp_path)
+    given = ".venv/bin/python"
+    assert find_python(tmp_path / "one", given, NO_PATH)[0] == around
+    assert find_python(tmp_path / "one", given, NO_PATH, given_from=PROJECT)[0] == own
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ("nope", "no such interpreter: nope"),
         ("empty", "holds no Python environment"),
         ("text", "not executable"),
+        ("long" * 100, "no such interpreter: long"),
     ],
 )
 def test_a_wrong_python_is_one_clear_line(tmp_path: Path, given: str, said: str) -> None:

@@ -20,6 +20,11 @@ export interface Where {
   readonly exists: (file: string) => boolean;
 }
 
+/** Not `-m`, which looks into the working directory first: a module of the workspace must not take the place of ours. */
+export const SERVE =
+  "import sys; sys.path[:1] = [] if sys.path[:1] == [''] else sys.path[:1]; " +
+  "from flowmill.cli.main import main; sys.exit(main(['server']))";
+
 /** The first server that is there; undefined if there is none. What the user set is taken as it is. */
 export function findServer(where: Where): Found | undefined {
   const first = where.folders[0];
@@ -28,7 +33,7 @@ export function findServer(where: Where): Found | undefined {
   }
   if (where.interpreter) {
     const python = expanded(where.interpreter, first, where);
-    return { command: python, args: ["-m", "flowmill_server"], by: "flowmill.interpreter" };
+    return { command: python, args: ["-c", SERVE], by: "flowmill.interpreter" };
   }
   const found = candidates(where).find(([file]) => where.exists(file));
   return found && { command: found[0], args: ["server"], by: found[1] };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { compared, readFailure } from "../src/assertions";
-import { type Where, findServer } from "../src/finding";
+import { SERVE, type Where, findServer } from "../src/finding";
 import { answerCode, follow, hunkLines, placed, spliced } from "../src/splice";
 import { Story, score } from "../src/story";
 
@@ -23,7 +23,7 @@ test("what the user set comes first, as it is", () => {
   const both = { ...WHERE, serverPath: "~/bin/flowmill", interpreter: "python3" };
   assert.deepEqual(findServer(both), { command: "/home/me/bin/flowmill", args: ["server"], by: "flowmill.serverPath" });
   const python = findServer({ ...WHERE, interpreter: "${workspaceFolder}/env/bin/python" });
-  assert.deepEqual(python?.args, ["-m", "flowmill_server"]);
+  assert.deepEqual(python?.args, ["-c", SERVE]);
   assert.equal(python?.command, "/home/me/app/env/bin/python");
   assert.equal(findServer({ ...WHERE, interpreter: "env/bin/python" })?.command, "/home/me/app/env/bin/python");
   assert.equal(findServer({ ...WHERE, interpreter: "python3" })?.command, "python3");

@@ -57,8 +57,7 @@ class Plain:
         stopped = kind is None or issubclass(kind, (KeyboardInterrupt, CancelledError))
         started = self._story.started is not None and self._story.finished is None
         if started and (stopped or self._story.best_draft):
-            self._lines(end_lines(self._story, self._prices))
-            self._files_told = False
+            self._tell_end()
         self._tell_files()
 
     def show(self, record: Record) -> None:
@@ -69,8 +68,7 @@ class Plain:
         self._story.add(record)
         if isinstance(event, RunFinished):
             self._tell_baseline()
-            self._lines(end_lines(self._story, self._prices))
-            self._files_told = False
+            self._tell_end()
         elif not isinstance(event, DraftMade):
             self._lines(self._event_lines(event))
         else:
@@ -105,6 +103,10 @@ class Plain:
             self._baseline_told = True
             self._lines([draft_line(row, None)])
 
+    def _tell_end(self) -> None:
+        self._lines(end_lines(self._story, self._prices, exact=not self._stream.isatty()))
+        self._files_told = False
+
     def _tell_files(self) -> None:
         if not self._files_told:
             self._files_told = True
@@ -127,11 +129,11 @@ def draft_line(row: DraftStory, best: int | None) -> str:
     return line.removesuffix(": ")
 
 
-def end_lines(story: Story, prices: Prices | None) -> list[str]:
-    """The diff, the evidence and what it all amounts to."""
+def end_lines(story: Story, prices: Prices | None, *, exact: bool) -> list[str]:
+    """The diff, the evidence and what it all amounts to; an `exact` diff keeps its line ends and can be applied."""
     lines: list[str] = []
     if story.diff:
-        lines += ["", *clean(story.diff).rstrip("\n").split("\n"), ""]
+        lines += ["", *(_diff_line(line, exact) for line in story.diff.rstrip("\n").split("\n")), ""]
     if (end := story.finished) and end.evidence.before:
         lines.append(f"before: {counts(end.evidence.before)}")
     if end and end.evidence.after:
@@ -143,3 +145,8 @@ def end_lines(story: Story, prices: Prices | None) -> list[str]:
     if end:
         lines += [seconds_words(end), usage_words(end.calls, end.tokens, prices)]
     return lines
+
+
+def _diff_line(line: str, exact: bool) -> str:
+    text = line.removesuffix("\r")
+    return clean(text) + "\r" * (exact and text != line)

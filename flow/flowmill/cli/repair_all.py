@@ -46,12 +46,14 @@ class Report:
     now: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
 
     def take(self, name: str, executed: Executed) -> bool:
-        """Whether it is repaired."""
+        """Whether the code is another one now: it is repaired, or a merely better draft was written."""
         result = executed.result
         if executed.code or result is None:
             self.left.append(f"{name} ({_closest(executed)})")
+        else:
+            self.mended.append(name)
+        if result is None or (executed.code and not executed.wrote):
             return False
-        self.mended.append(name)
         self.before.setdefault(result.target.file, result.original)
         self.now[result.target.file] = result.data
         return True

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     with Journal.open() as journal:
         path = Path(args.run)
-        recorded = load_export(path) if path.is_file() else journal.recorded(args.run)
+        recorded = load_export(path) if os.path.isfile(path) else journal.recorded(args.run)
         return _replay(recorded, journal, args)
 
 
@@ -42,7 +42,7 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     row = recorded.run
     root = Path(os.path.abspath(args.project or row.project))
     file = root / os.path.relpath(row.file, row.project)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UsageError(f"{root} is gone: say where the project is now with --project DIR")
     flags = {
         "project": str(root),

@@ -56,13 +56,14 @@ def tell_warnings(place: Workplace) -> None:
 class Executed:
     """How a run ended: the exit code of its own, its last event, and what may be written.
 
-    `refused` says why it could not be begun, or its result not be written.
+    `refused` says why it could not be begun, or its result not be written; `wrote` that it was written.
     """
 
     code: int
     finished: RunFinished | None
     result: Result | None
     refused: str = ""
+    wrote: bool = False
 
 
 def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> Executed:
@@ -72,7 +73,7 @@ def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> 
         told = _tell(journal.problem, "")
         finished = asyncio.run(follow(run, place, journal, args))
     _tell(journal.problem, told)
-    return Executed(code_of(finished), finished, run.result)
+    return Executed(code_of(finished), finished, run.result, wrote=_is_to_be_written(run.result, place, args))
 
 
 def code_of(finished: RunFinished | None) -> int:
@@ -123,12 +124,17 @@ def _shown(view: View, record: Record) -> BaseException | None:
 def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> None:
     """Put the result into the file: verified, or merely better if the user allows that."""
     result = run.result
-    if result is None or not args.apply:
+    if result is None or not _is_to_be_written(result, place, args):
         return
-    if result.verified or (result.improved and place.settings.allow_unverified):
-        if apply(result):
-            sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
-        view.wrote(result.target.file)
+    if apply(result):
+        sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
+    view.wrote(result.target.file)
+
+
+def _is_to_be_written(result: Result | None, place: Workplace, args: argparse.Namespace) -> bool:
+    if result is None or not args.apply:
+        return False
+    return result.verified or (result.improved and place.settings.allow_unverified)
 
 
 def parser(name: str) -> argparse.ArgumentParser:
@@ -162,7 +168,7 @@ def parser(name: str) -> argparse.ArgumentParser:
         "--strategy", metavar="|".join(get_args(StrategyName)), help="how to search (default: flow)"
     )
     model.add_argument("--max-seconds", type=float, metavar="N", help="time limit of the run (default: 120)")
-    model.add_argument("--max-calls", type=int, metavar="N", help="limit of model calls (default: 20)")
+    model.add_argument("--max-calls", type=int, metavar="N", help="limit of model calls (default: 40)")
     model.add_argument(
         "--max-tokens", type=int, metavar="N", help="limit of tokens read and written (default: 100000)"
     )

@@ -63,10 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+MOST = 2**31
+"""More than any journal holds, and what its database can count to."""
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, 1 or more")
-    return int(text)
+    return min(int(text), MOST)
 
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}

@@ -12,14 +12,33 @@ from flowmill.shapes import Prompt, Usage
 Redact = Callable[[str], str]
 
 
+OURS = frozenset(
+    {
+        "type",
+        "outcome",
+        "status",
+        "mode",
+        "origin",
+        "trust",
+        "how",
+        "state",
+        "level",
+        "strategy",
+        "role",
+        "finish",
+    }
+)
+"""Fields whose values are words of ours: a key as short as one of them must not make a record unreadable."""
+
+
 def redacted(value: Json, redact: Redact) -> Json:
-    """The same value with every string in it redacted, keys too."""
+    """The same value with every text in it redacted; names of fields and the words of `OURS` are ours."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
         return [redacted(item, redact) for item in value]
     if isinstance(value, dict):
-        return {redact(key): redacted(item, redact) for key, item in value.items()}
+        return {key: item if key in OURS else redacted(item, redact) for key, item in value.items()}
     return value
 
 

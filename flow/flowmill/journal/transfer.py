@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,8 @@ def export(recorded: Recorded, path: Path) -> None:
     lines.extend({"event": record.to_json()} for record in recorded.records)
     lines.extend({"answer": _answer_json(answer)} for answer in recorded.answers)
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    if not path.name or os.path.isdir(path):
+        raise UsageError(f"{path} is a folder: name a file in it")
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(text, "ascii")

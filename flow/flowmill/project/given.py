@@ -45,7 +45,7 @@ def kept(root: Path, ids: Sequence[str], config: PytestConfig) -> tuple[str, ...
     found: list[str] = []
     for entry in ids:
         folder = root / entry
-        if "::" not in entry and folder.is_dir():
+        if "::" not in entry and os.path.isdir(folder):
             files = (path for path in collectable_files(config) if path.is_relative_to(folder))
             found.extend(path.relative_to(root).as_posix() for path in files)
         else:

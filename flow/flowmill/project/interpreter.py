@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flowmill.errors import UsageError
 from flowmill.project.managers import managed_environments
+from flowmill.settings import PROJECT
 
 FOLDERS = (".venv", "venv", "env")
 
@@ -30,7 +31,7 @@ def find_python(
         python = python_of(folder)
         if python:
             return python, _words(words, broken)
-        if folder.exists() or words.startswith("$"):
+        if os.path.exists(folder) or words.startswith("$"):
             broken.append(words)
     for command in ("python3", "python"):
         found = shutil.which(command, path=environ.get("PATH"))
@@ -49,16 +50,17 @@ def python_of(folder: Path) -> Path | None:
 
 
 def _given_python(root: Path, given: str, environ: Mapping[str, str], given_from: str) -> Path:
-    for base in (Path.cwd(), root):
+    # A setting of the project means the same wherever one stands.
+    for base in (root,) if given_from == PROJECT else (Path.cwd(), root):
         path = _absolute(base / os.path.expanduser(given))
-        if path.is_dir():
+        if os.path.isdir(path):
             python = python_of(path)
             if python:
                 return python
             raise UsageError(f"{given_from}: the folder {given} holds no Python environment (no bin/python)")
         if _runs(path):
             return path
-        if path.exists():
+        if os.path.exists(path):
             raise UsageError(f"{given_from}: {given} is not executable")
     found = shutil.which(given, path=environ.get("PATH")) if os.sep not in given else None
     if found:
@@ -79,7 +81,7 @@ def _environments(root: Path, environ: Mapping[str, str]) -> Iterator[tuple[Path
     for folder in _up_to_repository(root):
         for name in FOLDERS:
             # A folder named "env" is often something else: it counts only as an environment.
-            if name == ".venv" or (folder / name / "pyvenv.cfg").is_file():
+            if name == ".venv" or os.path.isfile(folder / name / "pyvenv.cfg"):
                 yield folder / name, name if folder == root else str(folder / name)
     conda = environ.get("CONDA_PREFIX", "")
     base = environ.get("CONDA_DEFAULT_ENV") == "base"
@@ -95,7 +97,7 @@ def _environments(root: Path, environ: Mapping[str, str]) -> Iterator[tuple[Path
 def _up_to_repository(root: Path) -> list[Path]:
     """The root and, inside a repository, the folders above it up to the repository's own."""
     chain = [root, *root.parents]
-    top = next((place for place, folder in enumerate(chain) if (folder / ".git").exists()), 0)
+    top = next((place for place, folder in enumerate(chain) if os.path.exists(folder / ".git")), 0)
     return chain[: top + 1]
 
 
@@ -104,11 +106,14 @@ def _words(words: str, broken: list[str]) -> str:
 
 
 def _runs(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
+    # Unlike pathlib it says no where a folder may not be entered, or a name is too long.
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and other.exists() and one.resolve() == other.resolve())
+    return one == other or (
+        os.path.exists(one) and os.path.exists(other) and one.resolve() == other.resolve()
+    )
 
 
 def _absolute(path: Path) -> Path:

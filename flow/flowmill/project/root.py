@@ -50,9 +50,10 @@ def _absolute(path: Path) -> Path:
 def _given_root(path: Path | None, given: Path, here: Path) -> Path:
     # Unlike Path.expanduser this leaves `~user` of nobody as it is.
     root = _absolute(here / os.path.expanduser(given))
-    if not root.exists():
+    # os.path says no where pathlib raises: for a folder that may not be entered, a name that is too long.
+    if not os.path.exists(root):
         raise UsageError(f"no such project folder: {given}")
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UsageError(f"the project must be a folder, and {given} is a file: give {given.parent}")
     if path is not None and not is_below(path, root):
         raise UsageError(
@@ -64,9 +65,9 @@ def _given_root(path: Path | None, given: Path, here: Path) -> Path:
 def _marked(start: Path) -> list[Path]:
     found: list[Path] = []
     for folder in (start, *start.parents):
-        if any((folder / marker).exists() for marker in MARKERS):
+        if any(os.path.exists(folder / marker) for marker in MARKERS):
             found.append(folder)
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):
             break
     return found
 

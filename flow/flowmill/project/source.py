@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,4 +27,4 @@ class Sources:
         return self._read[path]
 
     def exists(self, path: Path) -> bool:
-        return path in self.overlay or path.exists()
+        return path in self.overlay or os.path.exists(path)

@@ -36,7 +36,13 @@ def project_root(editor: Mapping[str, object], file: Path, folder: Path | None) 
     given, problem = editor.get("project"), ""
     if given is not None and given != "":
         try:
-            return find_root(file, Path(str(BY_NAME["project"].read(given))), folder), ""
+            named = Path(str(BY_NAME["project"].read(given)))
+            find_root(None, named, folder)
+            try:
+                return find_root(file, named, folder), ""
+            except UsageError:
+                # Without the file's name, so that it is told once and not for each.
+                problem = f"{WHERE}: project: not all that is open here is in {given}; for the rest {INSTEAD}"
         except BadValue as error:
             # In the words of all other settings.
             problem = f"{WHERE}: project = {given!r} must be {error}; {INSTEAD}"

@@ -1,4 +1,4 @@
-"""The engine's process: `python -m flowmill_server.engine.worker`. Ends, with all it started, when its input ends."""
+"""The engine's process, which host.py starts. Ends, with all it started, when its input ends."""
 
 from __future__ import annotations
 

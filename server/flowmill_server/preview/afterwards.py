@@ -53,7 +53,12 @@ class Afterwards:
             if not same or known.text != document.text:
                 continue
             del self._accepted[run]
-            if known.job.state == "accepted" and self._runs.at(document.uri, known.job.qualname) is None:
+            newest = self._runs.at(document.uri, known.job.qualname)
+            if newest is not None and newest.origin == "check":
+                # It tests what has just been taken back.
+                self._runs.cancel(newest.run)
+                newest = None
+            if known.job.state == "accepted" and newest is None:
                 self._runs.move(known.job, "ready")
 
     def closed(self, uri: str) -> None:

@@ -117,6 +117,8 @@ class Document:
     def _replace_all(self, text: str) -> None:
         """Take a whole new text as the change that it is: most clients that send all have changed one line."""
         old, new = self.lines, split_lines(text)
+        if old == new:
+            return
         shorter = min(len(old), len(new))
         head = next((at for at in range(shorter) if old[at] != new[at]), shorter)
         rest = shorter - head

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from doubles.preview_parts import until
 from doubles.processes import gone
 from doubles.projects import CALC, GOOD, STUB, WRONG, calc
 from doubles.runs import alive, descendants
+from doubles.trees import write_tree
 from flowmill.engine.affected import AffectedSpec
 from flowmill.events import Note, RunFinished
 from flowmill.shapes import Draft
-from flowmill_server.engine.host import Engine
+from flowmill_server.engine.host import WORKER, Engine
 from flowmill_server.engine.messages import Ended, Opened, Place, StartRun, Told
 
 PATIENCE = 60.0
@@ -311,3 +313,12 @@ async def test_affected_tests(tmp_path: Path, engine: Engine) -> None:
     assert answer.problem == ""
     assert answer.report is not None
     assert {blamed.qualname for blamed in answer.report.blamed} == {"add"}
+
+
+def test_modules_of_the_project_do_not_take_the_place_of_ours(tmp_path: Path) -> None:
+    """The server's working directory is the project, in most editors."""
+    write_tree(
+        tmp_path, {"difflib.py": "raise SystemExit(7)", "flowmill_server/__init__.py": "raise SystemExit(8)"}
+    )
+    done = subprocess.run(WORKER, cwd=tmp_path, input=b"", capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -133,6 +133,18 @@ async def test_undo_brings_the_offer_back_and_redo_takes_it_again(calc: Path) ->
     assert bench.editor.messages == []
 
 
+async def test_undo_while_the_part_that_was_taken_is_still_tested(calc: Path) -> None:
+    bench = Bench(calc)
+    document = bench.editor.open(calc)
+    job = bench.ready(RICH)
+    await bench.previews.accept(job, [0])
+    (check,) = bench.runs.checks
+    assert (job.state, check.state) == ("accepted", "working")
+    bench.editor.type(document, CALC)
+    assert job.state == "ready"
+    assert check.state == "cancelled"
+
+
 async def test_undo_does_not_put_an_old_run_before_a_newer_one(calc: Path) -> None:
     bench = Bench(calc)
     document = bench.editor.open(calc)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from doubles.projects import GOOD
-from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, gated, popups, settled, until
+from doubles.scenes import EVENTS, EditorOf, ModelOf, begin, gated, popups, settled, titles, until
 
 
 async def test_settings_change_meanwhile(profile: str, model: ModelOf, editor: EditorOf) -> None:
@@ -30,6 +31,22 @@ async def test_settings_change_meanwhile(profile: str, model: ModelOf, editor: E
     bad = [text for text in popups(ed) if "guess" in text]
     assert len(bad) == 1, bad
     assert "default" in bad[0]
+
+
+async def test_a_project_that_does_not_hold_all_that_is_open(
+    tmp_path: Path, editor: EditorOf, client: str
+) -> None:
+    """That is said once, not for each folder."""
+    (tmp_path / "other").mkdir()
+    ed = await editor(client, options=EVENTS, settings={"project": str(tmp_path / "other")})
+    for folder in ("a", "b", "c"):
+        (ed.root / folder).mkdir()
+        (ed.root / folder / "m.py").write_text("def f():\n    pass\n")
+        await titles(ed, ed.open(f"{folder}/m.py"), "def f")
+    (warning,) = [text for text in popups(ed) if "the editor's settings" in text]
+    assert warning.endswith(
+        f"not all that is open here is in {tmp_path / 'other'}; for the rest the default is used"
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def test_the_last_empty_line_can_be_written_on() -> None:
 def test_a_whole_text_replaces_all() -> None:
     assert changed("a\nb\nc\n", whole("a\nX\nc\n")) == "a\nX\nc\n"
     assert changed("a\n", whole("")) == ""
+    assert changed("a\n", whole("a\n"), part((0, 0), (0, 1), "b")) == "b\n"
+    assert changed("", whole("")) == ""
     assert changed("a\ra\n", whole("a\n")) == "a\n"
 
 
