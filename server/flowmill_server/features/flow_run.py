@@ -18,10 +18,16 @@ def register(server: FlowServer) -> None:
         job = begin(server, read_mode(params), params, "flow/run", origin="request", token=read_token(params))
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         job.done.add_done_callback(lambda _: _settle(answer, job))
-        answer.add_done_callback(lambda _: server.runs.cancel(job.run) if answer.cancelled() else None)
+        # Before the answer goes out, whose callback comes after this one.
+        answer.add_done_callback(lambda _: _cancelled(server, job) if answer.cancelled() else None)
         return answer
 
     del run
+
+
+def _cancelled(server: FlowServer, job: Job) -> None:
+    server.showing.progress.answered(job)
+    server.runs.cancel(job.run)
 
 
 def _settle(answer: asyncio.Future[object], job: Job) -> None:

@@ -99,6 +99,16 @@ class Progress(Hearer):
         elif shown.at:
             self._hint(job.uri, shown.at, None)
 
+    def answered(self, job: Job) -> None:
+        """The request that the run's progress came with is cancelled: after its answer nobody knows the token."""
+        shown = self._shown.pop(job.run, None)
+        if shown is None or shown.token is None:
+            return
+        shown.over = True
+        shown.pace.stop()
+        self._tokens.pop(shown.token, None)
+        self._send(shown.token, types.WorkDoneProgressEnd(message="cancelled"))
+
     def close(self) -> None:
         """No line goes on; what the client shows ends with the connection."""
         for shown in self._shown.values():

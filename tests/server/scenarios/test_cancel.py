@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcException
 from doubles import scenes
 from doubles.buffers import Buffer
 from doubles.editor import Editor
+from doubles.editor_wire import Message
 from doubles.openai_server import Reply
 from doubles.projects import CALC, GOOD
 from doubles.scenes import EVENTS, SECONDS, EditorOf, ModelOf, finished, settled, titles, until
@@ -109,6 +110,28 @@ async def test_the_request_flow_run(model: ModelOf, editor: EditorOf, client: st
         await asyncio.wait_for(answer, 10)
     assert refused.value.code == -32800
     assert (await finished(ed))["status"] == "cancelled"
+
+
+async def test_the_progress_of_a_request_ends_before_its_answer(
+    model: ModelOf, editor: EditorOf, client: str
+) -> None:
+    ed = await editor(client, model=await model(HANGS), options=EVENTS)
+    uri = ed.open("calc.py").uri
+    asked = {"uri": uri, "qualname": "add", "mode": "generate", "workDoneToken": "mine"}
+    number, answer = ed.begin("flow/run", asked)
+    await until(ed, "draft.delta")
+    ed.cancel(number)
+    with pytest.raises(JsonRpcException):
+        await asyncio.wait_for(answer, 10)
+    await finished(ed)
+    heard = [
+        m.get("id") if "error" in m else m["params"]["value"]["kind"] for m in ed.seen.heard if _about(m)
+    ]
+    assert heard[-2:] == ["end", number]
+
+
+def _about(message: Message) -> bool:
+    return "error" in message or message.get("params", {}).get("token") == "mine"
 
 
 async def test_closing_the_document(model: ModelOf, editor: EditorOf, client: str) -> None:
