@@ -274,7 +274,7 @@ async def test_the_projects_folder_may_be_given(root: Path) -> None:
     assert (await made.of.load(root / "a.py")).max_calls == 7
     (line,) = made.wire.lines
     assert line.startswith("flowmill: the editor's settings: project: ")
-    assert "outside the project" in line
+    assert f"not all that is open here is in {root / 'backend'}; for the rest" in line
 
 
 async def test_the_real_server_hears_of_a_changed_pyproject(editor: EditorOf, project: Path) -> None:
