@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from doubles.command import Scripted
+from doubles.command import Flowmill, Scripted
 from doubles.openai_server import Reply
 from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc
 
@@ -103,14 +103,19 @@ async def test_two_runs_in_one_file(tmp_path: Path, scripted: Scripted) -> None:
     assert flowmill.read("calc.py").decode() == CALC.replace(STUB, ADDS)
 
 
-async def test_a_project_that_may_not_be_written(tmp_path: Path, scripted: Scripted) -> None:
-    """It is worked on as any other; only --apply cannot keep its word, and says so."""
-    root = calc(tmp_path)
-    flowmill = await scripted(GOOD)
+def as_non_root(flowmill: Flowmill) -> Flowmill:
+    """The command with the rights of an ordinary user."""
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):
             pytest.skip("root may write anywhere, and there is no setpriv to lower its rights")
         flowmill.wrapper = AS_NON_ROOT
+    return flowmill
+
+
+async def test_a_project_that_may_not_be_written(tmp_path: Path, scripted: Scripted) -> None:
+    """It is worked on as any other; only --apply cannot keep its word, and says so."""
+    root = calc(tmp_path)
+    flowmill = as_non_root(await scripted(GOOD))
     root.chmod(0o555)
     try:
         ended = await flowmill.run(*GENERATE)
@@ -162,11 +167,7 @@ async def test_a_file_that_may_not_be_written_in_a_folder_that_may(
     tmp_path: Path, scripted: Scripted
 ) -> None:
     root = calc(tmp_path)
-    flowmill = await scripted(GOOD)
-    if os.geteuid() == 0:
-        if not shutil.which("setpriv"):
-            pytest.skip("root may write anywhere, and there is no setpriv to lower its rights")
-        flowmill.wrapper = AS_NON_ROOT
+    flowmill = as_non_root(await scripted(GOOD))
     root.chmod(0o777)
     (root / "calc.py").chmod(0o444)
     ended = await flowmill.run(*GENERATE)

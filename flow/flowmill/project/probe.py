@@ -8,6 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+OWN_FIRST = "import sys; sys.path[:1] = [] if sys.path[:1] == [''] else sys.path[:1]\n"
+"""Begins code for `python -c`: modules of the working directory, which may be anybody's, must not come first.
+
+`-P` does this only from 3.11 on.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -48,10 +54,6 @@ def ask(
 
 
 def ask_python(python: Path, code: str, *, folder: Path | None = None, seconds: float = 10.0) -> Answer:
-    """What `code` prints in that interpreter, without the folder's own modules in its way.
-
-    `-P` exists only from 3.11 on, so the empty entry of the path is dropped by the code itself.
-    """
-    guarded = "import sys; sys.path[:1] = [] if sys.path[:1] == [''] else sys.path[:1]\n" + code
+    """What `code` prints in that interpreter, without the folder's own modules in its way."""
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    return ask([str(python), "-c", guarded], folder=folder, environ=environ, seconds=seconds)
+    return ask([str(python), "-c", OWN_FIRST + code], folder=folder, environ=environ, seconds=seconds)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from flowmill.engine.affected import AffectedSpec
+from flowmill.project.probe import OWN_FIRST
 from flowmill_server.engine.messages import (
     HEADER,
     Affected,
@@ -36,13 +37,12 @@ CANCEL_SECONDS = 0.8
 """The same for what was cancelled, counted from the cancel: after a second nothing of it may be left."""
 REST_SECONDS = 300.0
 """After so long without work the engine is let go, and with it its memory; the next request starts a new one."""
-_START = (
-    "import sys; sys.path[:1] = [] if sys.path[:1] == [''] else sys.path[:1]; "
-    "from flowmill_server.engine.worker import main; sys.exit(main())"
+WORKER = (
+    sys.executable,
+    "-c",
+    f"{OWN_FIRST}from flowmill_server.engine.worker import main; sys.exit(main())",
 )
-WORKER = (sys.executable, "-c", _START)
-"""The working directory is often the user's project, whose modules must not take the place of ours; `-P` is
-only from Python 3.11 on."""
+"""Its working directory is the server's, which most editors set to the user's project."""
 Hear = Callable[[Opened | Told | Ended], None]
 
 

@@ -7,7 +7,6 @@ import atexit
 import logging
 import os
 import pickle
-import sys
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -225,7 +224,3 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
