@@ -3,8 +3,6 @@
 # What cannot be had is said, and its tests skip.
 [ "${CI:-}" = true ] || exit 0
 cd "$(dirname "$0")" || exit 1
-# VS Code takes minutes: only where FLOWMILL_VSCODE=1 asks for it.
-for script in neovim.sh emacs.sh ${FLOWMILL_VSCODE:+vscode.sh}; do
-    [ -f "$script" ] || continue
+for script in neovim.sh emacs.sh vscode.sh; do
     sh "$script" || echo "$script: not installed; its tests are skipped"
 done

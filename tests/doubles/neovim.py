@@ -62,14 +62,15 @@ def executable() -> str | None:
 class Neovim:
     """Made by `start`. Every call goes through one thread: pynvim has a loop of its own."""
 
-    def __init__(self, root: Path, init: str, env: dict[str, str], scratch: str) -> None:
+    def __init__(self, root: Path, init: str, env: dict[str, str], scratch: str, *, managed: bool) -> None:
         self.root = root
         self._env = env
         self._scratch = scratch
         self._thread = ThreadPoolExecutor(1)
         self._nvim: Any = None
         self._init = root.parent / "init.lua"
-        self._init.write_text(f"vim.opt.rtp:prepend({str(PLUGIN)!r})\n{init}\n{HELPERS}", encoding="utf-8")
+        path = "" if managed else f"vim.opt.rtp:prepend({str(PLUGIN)!r})\n"
+        self._init.write_text(f"{path}{init}\n{HELPERS}", encoding="utf-8")
 
     @classmethod
     def start(
@@ -79,10 +80,11 @@ class Neovim:
         *,
         init: str = "vim.lsp.enable('flowmill')",
         cache: Path | None = None,
+        managed: bool = False,
     ) -> Neovim:
-        """To be used as `async with`. `init` is the user's configuration."""
+        """To be used as `async with`. `init` is the user's configuration; `managed`: it brings the plugin."""
         scratch = tempfile.mkdtemp(prefix="scratch-", dir=root.parent)
-        return cls(root, init, environment(root, scratch, cache, model), scratch)
+        return cls(root, init, environment(root, scratch, cache, model), scratch, managed=managed)
 
     # ------------------------------------------------------------------ life
     async def __aenter__(self) -> Neovim:

@@ -160,11 +160,12 @@ class CodeServer:
         raise AssertionError("code-server did not start:\n" + "".join(said))
 
     def configure(self, **settings: object) -> None:
-        """Write the user's settings."""
+        """Write the user's settings: of a remote window, which a browser's is, and of the machine that it is on."""
         self.settings |= settings
-        path = self._data / "User" / "settings.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.settings))
+        for whose in ("User", "Machine"):
+            path = self._data / whose / "settings.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(self.settings))
 
     def log(self, name: str) -> str:
         """The newest log whose path ends so, of all windows together."""

@@ -16,6 +16,7 @@ interface Parts {
   readonly pages: Pages;
   readonly status: Status;
   readonly channel: vscode.LogOutputChannel;
+  readonly context: vscode.ExtensionContext;
 }
 
 type Wanted = (run: Run) => boolean;
@@ -51,7 +52,7 @@ export function register(parts: Parts): vscode.Disposable {
     restart: () => server.restart(),
     settings: () => vscode.commands.executeCommand("workbench.action.openSettings", "flowmill"),
     install: async () => {
-      await install();
+      await install(parts.context);
       await server.restart();
     },
     menu: () => menu(parts),

@@ -28,7 +28,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const diff = new DraftDiff(runs);
   const pages = new Pages(context.extensionUri, runs);
   server = new Server(context, channel, listener({ runs, status, diff, ask }));
-  const parts = { runs, server, diff, pages, status, channel };
+  const parts = { runs, server, diff, pages, status, channel, context };
   context.subscriptions.push(channel, status, diff, pages, new TestResults(runs), new Notices(runs), register(parts));
   context.subscriptions.push(draftLenses(runs), contexts(runs), afterEdits(runs, ask));
   void server.restart();

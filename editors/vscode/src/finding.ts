@@ -15,6 +15,8 @@ export interface Where {
   /** Selected in the Python extension, one per folder. */
   readonly selected: readonly string[];
   readonly folders: readonly string[];
+  /** The environment that `flowmill.install` makes. */
+  readonly installed: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly windows: boolean;
   readonly exists: (file: string) => boolean;
@@ -66,6 +68,7 @@ function candidates(where: Where): [file: string, by: string][] {
       path.join(folder, "venvs", "flowmill", bin, name),
       "pipx",
     ]),
+    [path.join(where.installed, bin, name), "the extension's own environment"],
   ];
 }
 

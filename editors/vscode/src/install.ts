@@ -1,14 +1,8 @@
 /** The one way out when there is no server: a terminal task that installs it, then another look. */
 
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import * as vscode from "vscode";
 
-const run = promisify(execFile);
-const WAYS: readonly (readonly [program: string, ...args: string[]])[] = [
-  ["uv", "tool", "install", "flowmill"],
-  ["pipx", "install", "flowmill"],
-];
+import { selectedPython } from "./python";
 
 /** Ask once per window; whoever says no finds the status bar item. */
 export async function offerInstall(): Promise<void> {
@@ -30,11 +24,18 @@ export async function offerHelp(why: string): Promise<void> {
   }
 }
 
-/** Install into a place of its own, in a terminal that the user sees; resolves when that has ended. */
-export async function install(): Promise<void> {
-  const [program, ...args] = (await available()) ?? [process.platform === "win32" ? "py" : "python3", "-m", "pip", "install", "--user", "flowmill"];
-  const shell = new vscode.ShellExecution(program, args);
-  const task = new vscode.Task({ type: "flowmill" }, vscode.TaskScope.Workspace, "Install flowmill", "Flow", shell);
+/** Where that puts the server: one environment for each version of the extension. */
+export function installedAt(context: vscode.ExtensionContext): string {
+  return vscode.Uri.joinPath(context.globalStorageUri, "server", String(context.extension.packageJSON.version)).fsPath;
+}
+
+/** Install what the extension brings along, in a terminal that the user sees; resolves when that has ended. */
+export async function install(context: vscode.ExtensionContext): Promise<void> {
+  const inside = (name: string) => vscode.Uri.joinPath(context.extensionUri, name).fsPath;
+  const python = (await selectedPython(vscode.workspace.workspaceFolders?.[0]?.uri)) || (process.platform === "win32" ? "py" : "python3");
+  const program = new vscode.ProcessExecution(python, [inside("server/install.py"), installedAt(context), inside("dist/wheels")]);
+  const task = new vscode.Task({ type: "flowmill" }, vscode.TaskScope.Workspace, "Install the server", "Flow", program);
+  await vscode.workspace.fs.createDirectory(vscode.Uri.joinPath(context.globalStorageUri, "server"));
   const started = await vscode.tasks.executeTask(task);
   await new Promise<void>((resolve) => {
     const listening = vscode.tasks.onDidEndTask((end) => {
@@ -44,16 +45,4 @@ export async function install(): Promise<void> {
       }
     });
   });
-}
-
-async function available(): Promise<readonly [string, ...string[]] | undefined> {
-  for (const way of WAYS) {
-    try {
-      await run(way[0], ["--version"], { timeout: 5000 });
-      return way;
-    } catch {
-      continue; // not there
-    }
-  }
-  return undefined;
 }

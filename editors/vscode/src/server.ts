@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as vscode from "vscode";
 
 import { type Found, findServer } from "./finding";
+import { installedAt } from "./install";
 import { onPythonChange, selectedPython } from "./python";
 import { explicit, own, SECTION, serverSettings } from "./settings";
 import type { Listener, Session } from "./session";
@@ -24,7 +25,7 @@ export class Server {
   private readonly disposables: vscode.Disposable[] = [];
 
   constructor(
-    context: vscode.ExtensionContext,
+    private readonly context: vscode.ExtensionContext,
     private readonly channel: vscode.LogOutputChannel,
     private readonly told: Told,
   ) {
@@ -61,7 +62,7 @@ export class Server {
       return;
     }
     this.told.life("starting");
-    this.found = await find();
+    this.found = await find(this.context);
     if (!this.found) {
       this.told.life("missing");
       return;
@@ -109,7 +110,7 @@ export class Server {
 
   /** Another environment is selected: the server may be another one, and the tests' interpreter is. */
   private async python(): Promise<void> {
-    const now = await find();
+    const now = await find(this.context);
     if (!this.session || now?.command !== this.found?.command) {
       await this.restart();
     } else {
@@ -125,7 +126,7 @@ export class Server {
   }
 }
 
-async function find(): Promise<Found | undefined> {
+async function find(context: vscode.ExtensionContext): Promise<Found | undefined> {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const serverPath = own("serverPath");
   const interpreter = own("interpreter");
@@ -135,6 +136,7 @@ async function find(): Promise<Found | undefined> {
     interpreter,
     selected,
     folders: folders.filter((folder) => folder.uri.scheme === "file").map((folder) => folder.uri.fsPath),
+    installed: installedAt(context),
     env: process.env,
     windows: process.platform === "win32",
     exists: (file) => fs.existsSync(file),

@@ -13,6 +13,7 @@ const WHERE: Where = {
   interpreter: "",
   selected: [],
   folders: ["/home/me/app"],
+  installed: "/data/flowmill/server/1.2.3",
   env: { HOME: "/home/me", PATH: "/usr/bin:/opt/bin" },
   windows: false,
   exists: () => false,
@@ -29,7 +30,7 @@ test("what the user set comes first, as it is", () => {
   assert.equal(findServer({ ...WHERE, interpreter: "python3" })?.command, "python3");
 });
 
-test("then the selected environment, the workspace, the PATH, uv and pipx", () => {
+test("then the selected environment, the workspace, the PATH, uv, pipx and what the extension installed", () => {
   const places = [
     "/conda/bin/flowmill",
     "/home/me/app/.venv/bin/flowmill",
@@ -39,6 +40,7 @@ test("then the selected environment, the workspace, the PATH, uv and pipx", () =
     "/home/me/.local/share/uv/tools/flowmill/bin/flowmill",
     "/home/me/.local/share/pipx/venvs/flowmill/bin/flowmill",
     "/home/me/.local/pipx/venvs/flowmill/bin/flowmill",
+    "/data/flowmill/server/1.2.3/bin/flowmill",
   ];
   for (let from = 0; from < places.length; from++) {
     const where = { ...WHERE, selected: ["/conda/bin/python"], exists: there(...places.slice(from)) };

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -11,28 +10,17 @@ import pytest
 
 from doubles.projects import CALC_FILES, GOOD, write
 from doubles.vscode import NOTICE, ROW, STATUS
-from doubles.vscode_parts import VSIX, CodeServer
+from doubles.vscode_parts import VSIX, CodeServer, missing
 from editors.vscode.conftest import ModelOf, WindowOf
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("vscode")]
 MOST_BYTES = 2 * 1024 * 1024
-MOST_ACTIVATION_MS = 50.0
 
 
-def test_size_and_activation(window: WindowOf, code: CodeServer) -> None:
+def test_size() -> None:
+    if reason := missing():
+        pytest.skip(reason)
     assert VSIX.stat().st_size <= MOST_BYTES
-    with window() as w:
-        w.open("calc.py", 12)
-        w.status("flow$")
-        w.command("Developer: Show Running Extensions")
-        shown = w.until(".runtime-extensions-editor .monaco-list-row", r"Flow\s.*Activation: \d+ms")
-        w.shot("running extensions")
-    took = float(re.findall(r"Activation: (\d+)ms", shown)[0])
-    own = [float(found) for found in re.findall(r"Activated in ([\d.]+) ms", code.log("Flow.log"))]
-    assert min(own) <= MOST_ACTIVATION_MS
-    print(
-        f"activation: {took:.0f} ms by the extension host, {own} ms in activate(); vsix {VSIX.stat().st_size} bytes"
-    )
 
 
 def test_restart(window: WindowOf) -> None:
