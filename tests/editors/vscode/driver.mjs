@@ -6,6 +6,8 @@ const [, , playwright, executablePath] = process.argv;
 const { chromium } = createRequire(import.meta.url)(playwright);
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({ executablePath, args: flags });
+// One for all windows: the editor's own code is fetched and compiled once, which is much of a window's start.
+const context = await browser.newContext();
 let page;
 
 const at = ({ selector, text, nth }) => {
@@ -25,13 +27,13 @@ const inFrames = async (selector) => {
 
 const ops = {
   async open({ url, width, height, scheme }) {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
-    await context.grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => undefined);
     page = await context.newPage();
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
     await page.goto(url);
     await page.locator(".monaco-workbench").waitFor({ timeout: 90000 });
   },
-  close: () => page.context().close(),
+  close: () => page.close(),
   click: (to) => at(to).click({ timeout: to.timeout ?? 30000, modifiers: to.modifiers ?? [], button: to.button ?? "left", force: to.force ?? false }),
   hover: (to) => at(to).hover({ timeout: 30000 }),
   press: ({ key }) => page.keyboard.press(key),
