@@ -12,7 +12,7 @@ demo: venv
 	@$(IN) $(VENV) -m flowmill demo
 
 test: venv-dev environments editors check
-	@$(IN) $(VENV) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(IN) $(VENV) -m pytest -n 2 $(ARGS)
 
 check: venv-dev
 	@$(IN) $(VENV) -m ruff check && $(VENV) -m ruff format --check && $(VENV) -m basedpyright --level error

@@ -19,7 +19,7 @@ from doubles.vscode import NOTICE_BUTTON, ROW, STATUS, Window, shots_folder, wri
 from doubles.vscode_parts import VSIX, CodeServer, Wire, editors_folder, installed
 from editors.vscode.conftest import QUIET, environment, scripted
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("vscode")]
+pytestmark = pytest.mark.timeout(400)
 MICROSOFTS = editors_folder() / "ms-python.vsix"
 """The real one, which no registry of packages has: built by hand from its repository."""
 STAND_IN = """\

@@ -12,7 +12,7 @@ from doubles.vscode import DIFF, FRONT, LENS, MENU, NOTICE, NOTICE_BUTTON, QUICK
 from doubles.vscode_parts import CodeServer
 from editors.vscode.conftest import ModelOf, WindowOf
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("vscode")]
+pytestmark = pytest.mark.timeout(300)
 BROKEN = CALC.replace(STUB, "    return a - b\n")
 EXPECTED = ".test-output-peek-message-container .original .view-lines, .editor.original .view-lines"
 RESULT = ".test-output-peek-tree .monaco-list-row"

@@ -13,7 +13,7 @@ from doubles.vscode import NOTICE, ROW, STATUS
 from doubles.vscode_parts import VSIX, CodeServer, missing
 from editors.vscode.conftest import ModelOf, WindowOf
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("vscode")]
+pytestmark = pytest.mark.timeout(300)
 MOST_BYTES = 2 * 1024 * 1024
 
 

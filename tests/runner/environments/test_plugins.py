@@ -15,14 +15,7 @@ LIMITS = TestLimits(run_seconds=90.0, test_seconds=45.0, timeouts=9)
 HANGING = TestLimits(run_seconds=90.0, test_seconds=5.0, timeouts=9)
 COMMON = (SPREAD, STRICT_ASYNCIO, HYPOTHESIS, DJANGO)
 CASES = [
-    pytest.param(
-        project,
-        environment,
-        how,
-        id=f"{project.name}-{environment}-{how}",
-        # In one process, where plain pytest is asked once.
-        marks=pytest.mark.xdist_group(f"{project.name} {environment}"),
-    )
+    pytest.param(project, environment, how, id=f"{project.name}-{environment}-{how}")
     for project, environments, ways in (
         *((project, [name], ["swap"]) for project in PROJECTS for name in project.environments),
         *((project, ["plugins"], ["cold", "import", "spares"]) for project in COMMON),
