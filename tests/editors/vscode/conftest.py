@@ -1,4 +1,4 @@
-"""One VS Code for all tests of a worker: each test has a window, a project and a model of its own."""
+"""One VS Code for all tests of a file: each test has a window, a project and a model of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUIET: dict[str, object] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wire() -> Iterator[Wire]:
     if reason := missing():
         pytest.skip(reason)
@@ -38,9 +38,10 @@ def wire() -> Iterator[Wire]:
     found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[CodeServer]:
     del wire  # which skips where VS Code is not installed
+    # Not one for all files: what belongs to a window stays for hours after it is closed, in case that it comes back.
     folder = tmp_path_factory.mktemp("code")
     server = CodeServer(installed(), folder, environment(folder))
     try:
