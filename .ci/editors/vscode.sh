@@ -49,7 +49,7 @@ fi
 
 # The extension itself, when something of it has changed.
 cd "$repository/editors/vscode"
-wanted=$(find . ../../flow ../../server \( -name node_modules -o -name dist -o -name __pycache__ \) -prune -o -type f -print | sort | xargs cat | cksum)
+wanted=$(find . ../../flow ../../server \( -name node_modules -o -name dist -o -name __pycache__ \) -prune -o -type f -print0 | sort -z | xargs -0 cat | cksum)
 if [ ! -f dist/flowmill.vsix ] || [ "$(cat dist/built 2>/dev/null)" != "$wanted" ]; then
     npm ci --no-audit --no-fund --loglevel=error || skip "npm could not fetch what the extension is built with"
     PYTHON=${PYTHON:-$repository/.venv/bin/python} npm run --silent package

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -98,3 +101,12 @@ def test_nothing_is_told_to_anybody() -> None:
         text = path.read_text("utf-8")
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", ""), path
         assert not re.search(r"innerHTML|insertAdjacentHTML|\beval\(|telemetry", text), path
+
+
+def test_what_cannot_be_installed_is_said_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "server" / "0.1.0"
+    command = [sys.executable, str(EXTENSION / "server" / "install.py"), str(place), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"there is no wheel of flowmill in {tmp_path}: install the extension anew\n"
+    assert not place.exists()
