@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 
 import { type Run, type Runs, isBusy, nameOf, openText } from "./runs";
-import { type Lines, answerCode, follow, hunkLines, placed, spliced } from "./splice";
+import { type Lines, answerCode, documented, follow, hunkLines, placed, spliced } from "./splice";
 import { own } from "./settings";
 import type { Draft } from "./story";
 
@@ -64,8 +64,9 @@ export class DraftDiff implements vscode.TextDocumentContentProvider {
     const span = { start: target.start - 1, end: target.end };
     const at = follow(before, span, now);
     const text = at ? now : before;
-    const indent = /^\s*/.exec(before.split(/\r?\n/)[span.start] ?? "")?.[0] ?? "";
-    const code = draft.made?.code ?? placed(answerCode(draft.streamed), indent);
+    const lines = before.split(/\r?\n/).slice(span.start, span.end);
+    const indent = /^\s*/.exec(lines[0] ?? "")?.[0] ?? "";
+    const code = draft.made?.code ?? documented(placed(answerCode(draft.streamed), indent), lines);
     return code ? spliced(text, at ?? span, code) : text;
   }
 

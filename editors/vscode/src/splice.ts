@@ -34,6 +34,36 @@ export function placed(code: string, indent: string): string {
   return moved.join("\n");
 }
 
+/** The code with the docstring of the function that it is for, unless it has one: a draft keeps the user's. */
+export function documented(code: string, before: readonly string[]): string {
+  const lines = code.split("\n");
+  const at = bodyAt(lines);
+  const from = bodyAt(before);
+  if (at === undefined || from === undefined || /^\s*[rRuU]?["']/.test(lines[at] ?? "")) {
+    return code;
+  }
+  const quotes = /^\s*[rRuU]?("""|'''|"|')/.exec(before[from] ?? "")?.[1];
+  if (quotes === undefined) {
+    return code;
+  }
+  const ends = (line: string, n: number): boolean => line.trimEnd().endsWith(quotes) && (n > from || line.trim().length > quotes.length + 1);
+  const to = before.findIndex((line, n) => n >= from && ends(line, n));
+  return to < 0 ? code : [...lines.slice(0, at), ...before.slice(from, to + 1), ...lines.slice(at)].join("\n");
+}
+
+/** The line after a whole signature; undefined if it is not there yet, or has the body beside it. */
+function bodyAt(lines: readonly string[]): number | undefined {
+  let depth = 0;
+  for (let n = Math.max(0, lines.findIndex((line) => /^\s*(async\s+)?def\b/.test(line))); n < lines.length; n++) {
+    const line = (lines[n] ?? "").replace(/"[^"]*"|'[^']*'/g, "").replace(/#.*/, "").trimEnd();
+    depth += (line.match(/[([{]/g) ?? []).length - (line.match(/[)\]}]/g) ?? []).length;
+    if (depth <= 0 && line.endsWith(":")) {
+      return n + 1;
+    }
+  }
+  return undefined;
+}
+
 export interface Lines {
   /** From 0; the end does not belong to it. */
   readonly start: number;

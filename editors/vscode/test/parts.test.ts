@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { compared, readFailure } from "../src/assertions";
 import { SERVE, type Where, findServer } from "../src/finding";
-import { answerCode, follow, hunkLines, placed, spliced } from "../src/splice";
+import { answerCode, documented, follow, hunkLines, placed, spliced } from "../src/splice";
 import { Story, score } from "../src/story";
 
 const WHERE: Where = {
@@ -60,6 +60,20 @@ test("a draft at the function's depth", () => {
   assert.equal(placed("import x\n\n@y\ndef f():\n    a\n\n    b\n", "    "), "    @y\n    def f():\n        a\n\n        b");
   assert.equal(placed("    def f():\n        a", ""), "def f():\n    a");
   assert.equal(placed("I think", ""), "");
+});
+
+test("a draft that streams keeps the docstring", () => {
+  const before = ["    @y", "    def f(a, b=':',  # :", "          c=(1, 2)) -> str:", '        """One.', "", "        Two.", '        """', "        ..."];
+  const head = "    @y\n    def f(a, b=':', c=(1, 2)):";
+  const told = before.slice(3, 7).join("\n");
+  assert.equal(documented(`${head}\n        return a`, before), `${head}\n${told}\n        return a`);
+  assert.equal(documented(`${head}\n        """Mine."""\n`, before), `${head}\n        """Mine."""\n`);
+  assert.equal(documented(head, before), `${head}\n${told}`);
+  for (const begun of ["", "    @y", "    def f(a, b="]) {
+    assert.equal(documented(begun, before), begun);
+  }
+  assert.equal(documented("def f():\n    x", ["def f():", "    'It.'", "    ..."]), "def f():\n    'It.'\n    x");
+  assert.equal(documented("def f():\n    x", ["def f():", "    ..."]), "def f():\n    x");
 });
 
 test("the function is followed to where it is now", () => {
