@@ -101,7 +101,8 @@ class _Search(threading.Thread):
     def run(self) -> None:
         script: _Script | None = None
         for line, column in self._places:
-            if not _TURN.acquire(timeout=max(0.0, self._until - time.monotonic())):
+            left = self._until - time.monotonic()
+            if left <= 0 or not _TURN.acquire(timeout=left):
                 return
             try:
                 script = script or self._script()
