@@ -69,9 +69,12 @@ def _act(cases: CaseSet, case: Case, row: Row, conditions: Conditions, project: 
         shutil.copyfile(cases.build(case, project.parent / "original", "original"), target)
         return replace(row, code=0, claimed=True)
     arguments = [cases.mode, f"{target}::{case.qualname}", "--json", "--apply", *conditions.options]
-    arguments += ["--python", conditions.python, "--project", str(project), "--strategy", row.strategy]
+    strategy, _, without = row.strategy.partition("-")
+    arguments += ["--python", conditions.python, "--project", str(project), "--strategy", strategy]
     arguments += ["--max-seconds", str(conditions.seconds), "--seed", str(row.seed)]
-    return _told(row, run_flowmill(arguments, project, conditions.seconds + conditions.grace))
+    return _told(
+        row, run_flowmill(arguments, project, conditions.seconds + conditions.grace, without=without)
+    )
 
 
 def _told(row: Row, ended: Ended) -> Row:

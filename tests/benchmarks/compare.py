@@ -8,6 +8,9 @@ turns case by case, so that the machine's moods meet all alike, and who begins c
 to case, because the first one pays for the prompt that the model's server then has in its cache
 (--cold starts the embedded model anew for each command instead).
 
+`flow-PART` is flow with one part left out: each is run in the same turns as `flow` itself, and the
+difference is what that part paid (without.py says what the parts are).
+
 The file of --out takes one JSON line per attempt; run the same line again to go on where it
 stopped. `visible - hidden` is the share of attempts whose visible tests pass less the share
 that is solved: for humaneval the docstring's examples against the official check, for the
@@ -32,6 +35,7 @@ from case_sets import BenchError, Case, CaseSet, SetName, bench_folder
 from compared import report
 from machine import setup
 from rows import Row, Store, read
+from without import PARTS
 
 from flowmill.errors import FlowmillError
 from flowmill.model.embedded import catalogue
@@ -39,7 +43,7 @@ from flowmill.model.embedded.launch import connect
 from flowmill.options import EMBEDDED
 from flowmill.shapes import StrategyName
 
-STRATEGIES = (*get_args(StrategyName), NULL, ORACLE)
+STRATEGIES = (*get_args(StrategyName), *(f"flow-{part}" for part in PARTS), NULL, ORACLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("set", choices=get_args(SetName), help="the set of cases")
     p.add_argument("--bench", metavar="DIR", help="the benchmark's folder (or $FLOWMILL_BENCH)")
     p.add_argument("--half", default="open", help="the benchmark's subfolder with the sets (default: open)")
-    p.add_argument("--strategies", type=_names, default=list(get_args(StrategyName)), metavar="A,B")
+    p.add_argument(
+        "--strategies",
+        type=_names,
+        default=list(get_args(StrategyName)),
+        metavar="A,B",
+        help=f"of {', '.join(STRATEGIES)}",
+    )
     p.add_argument(
         "--out", type=Path, metavar="FILE", help="JSON lines, one per attempt; goes on where it stopped"
     )

@@ -39,8 +39,10 @@ class Ended:
     complaint: str
 
 
-def flowmill() -> list[str]:
-    """The command of the environment that this script runs in."""
+def flowmill(without: str = "") -> list[str]:
+    """The command of the environment that this script runs in, or that without a part of the flow."""
+    if without:
+        return [sys.executable, str(Path(__file__).with_name("without.py")), without]
     script = Path(sys.executable).parent / "flowmill"
     return [str(script)] if script.exists() else [sys.executable, "-m", "flowmill"]
 
@@ -50,12 +52,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
 
 
-def run_flowmill(arguments: Sequence[str], folder: Path, limit: float) -> Ended:
+def run_flowmill(arguments: Sequence[str], folder: Path, limit: float, *, without: str = "") -> Ended:
     """Run the command in that folder, at most `limit` seconds, and leave nothing of it behind."""
     with tempfile.TemporaryFile() as complaints:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [*flowmill(), *arguments],
+            [*flowmill(without), *arguments],
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
