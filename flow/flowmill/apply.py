@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -52,7 +53,12 @@ def apply(result: Result) -> bool:
 
 
 def rebased(result: Result, now: bytes) -> bytes:
-    """The result carried over to a text of the same file that differs elsewhere. Pure.
+    """The result's text carried over to a text of the same file that differs elsewhere, as `carried` does."""
+    return carried(result, now).data
+
+
+def carried(result: Result, now: bytes) -> Result:
+    """The result as if its run had begun from `now`, a text of the same file that differs elsewhere. Pure.
 
     Raises `ChangedMeanwhile` if the function itself is not what the run started from.
     """
@@ -68,9 +74,11 @@ def rebased(result: Result, now: bytes) -> bytes:
     if function.source != _source(before, result.target):
         raise ChangedMeanwhile(result, "changed")
     try:
-        return splice(after, function, result.draft)
+        data = splice(after, function, result.draft)
     except ValueError as error:
         raise ChangedMeanwhile(result, "conflict", str(error)) from None
+    target = replace(result.target, start=function.first_line, end=function.last_line)
+    return replace(result, target=target, original=now, data=data)
 
 
 def _same_name(result: Result, before: SourceFile, after: SourceFile) -> Function | None:

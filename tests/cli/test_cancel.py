@@ -13,7 +13,7 @@ import pytest
 
 from doubles.command import Ended, Running, Scripted
 from doubles.openai_server import Reply
-from doubles.projects import CALC, GOOD, HALF, HALF_BODY, STUB, calc
+from doubles.projects import CALC, GOOD, HALF, HALF_BODY, STUB, add_answer, calc
 from flowmill.events import RunFinished
 from flowmill.journal import Journal
 
@@ -194,6 +194,22 @@ async def test_repair_without_a_target_after_a_file_was_written(
     options = ("--max-calls", "1", "--apply", "--sandbox", "off")
     async with flowmill.start("repair", *options) as running, door.reached():
         running.send(signal.SIGTERM)
+        ended = await asyncio.wait_for(running.end(), SECONDS)
+    assert (ended.code, ended.changed) == (130, ("calc.py",))
+    assert ended.err.endswith("flowmill: cancelled; written before: calc.py\n")
+
+
+async def test_repair_without_a_target_after_something_merely_better_was_written(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    broken = CALC.replace(STUB, "    return a - b\n").replace("return 2 * a", "return a.two")
+    calc(tmp_path, calc_py=broken)
+    better = Reply((add_answer("return abs(a) + abs(b)"),), when="`add`")
+    flowmill = await scripted(better, Reply(("```python\n",), ending="stall", when="`twice`"))
+    options = ("--strategy", "sample", "--max-calls", "1", "--apply", "--allow-unverified")
+    async with flowmill.start("repair", *options) as running:
+        await running.until_line("Written to calc.py")
+        running.send(signal.SIGINT)
         ended = await asyncio.wait_for(running.end(), SECONDS)
     assert (ended.code, ended.changed) == (130, ("calc.py",))
     assert ended.err.endswith("flowmill: cancelled; written before: calc.py\n")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from doubles.command import Scripted
-from doubles.openai_server import Reply
-from doubles.preview_parts import result_of
+from doubles.command import PATIENCE, Scripted
+from doubles.openai_server import Reply, error
 from doubles.projects import ADDS, CALC, GOOD, STUB, add_answer, calc, fenced, write
-from flowmill.cli.repair_all import Report
-from flowmill.cli.run import Executed
-from flowmill.shapes import Draft
 
 BROKEN = CALC.replace(STUB, "    return a - b\n")
 WORKING = CALC.replace(STUB, ADDS)
@@ -152,6 +149,81 @@ async def test_without_a_target_what_failing_tests_execute_most_comes_first(
     assert "still fail" not in ended.err
 
 
+async def test_without_a_target_faults_that_share_no_test_are_repaired_at_once(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """Both models' answers stand still until both have begun."""
+    write(tmp_path, {"shop.py": SHOP, "test_shop.py": TEST_SHOP})
+    gate = asyncio.Event()
+    tax, largest = (
+        "def tax(amount):\n    return amount / 5",
+        "def largest(amounts):\n    return max(amounts, default=0)",
+    )
+    flowmill = await scripted(
+        Reply(("```python\n", f"{tax}\n```"), when="`tax`", gate=gate),
+        Reply(("```python\n", f"{largest}\n```"), when="`largest`", gate=gate),
+    )
+    options = ("--strategy", "sample", "--max-calls", "1", "--apply", "--json")
+    async with flowmill.start("repair", *options) as running:
+        await asyncio.wait_for(flowmill.server.asked(2), PATIENCE)
+        gate.set()
+        ended = await asyncio.wait_for(running.end(), PATIENCE)
+    assert (ended.code, ended.changed) == (0, ("shop.py",)), ended.err
+    assert b"amount / 5" in flowmill.read("shop.py")
+    assert b"default=0" in flowmill.read("shop.py")
+    assert "3 of 3 tests that failed pass now; 2 model calls, " in ended.err
+
+
+PAIR = "def first():\n    return 0\n\n\ndef second():\n    return 0\n"
+TEST_PAIR = """\
+from pair import first, second
+
+
+def test_first():
+    assert first() == 1
+
+
+def test_second():
+    assert second() >= 1
+
+
+def test_both():
+    assert first() + second() <= 2
+"""
+
+
+async def test_without_a_target_repairs_that_do_not_go_together_are_made_one_after_the_other(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    """Each passes all tests alone; what the first one is, the second one is told before it is made again."""
+    write(tmp_path, {"pair.py": PAIR, "test_pair.py": TEST_PAIR})
+    gate = asyncio.Event()
+    flowmill = await scripted(
+        Reply(("```python\n", "def first():\n    return 1\n```"), when="`first`"),
+        Reply(("```python\n", "def second():\n    return 2\n```"), when="`second`", gate=gate),
+        Reply(("```python\ndef second():\n    return 1\n```",), when="`second`"),
+    )
+    options = ("--strategy", "sample", "--max-calls", "1", "--apply", "--json")
+    async with flowmill.start("repair", *options) as running:
+        await running.until("run.finished")
+        gate.set()
+        ended = await asyncio.wait_for(running.end(), PATIENCE)
+    assert (ended.code, ended.changed) == (0, ("pair.py",)), ended.err
+    assert flowmill.read("pair.py").decode() == PAIR.replace("return 0", "return 1")
+    assert "pair.py::second is repaired again, together with what was repaired meanwhile\n" in ended.err
+    assert "repaired: pair.py::first, pair.py::second\n" in ended.err
+
+
+async def test_without_a_target_a_model_that_refuses_ends_all_of_them(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    write(tmp_path, {"shop.py": SHOP, "test_shop.py": TEST_SHOP})
+    flowmill = await scripted(error(401, "no such key"), error(401, "no such key"))
+    ended = await flowmill.run("repair", "--strategy", "sample", "--apply")
+    assert (ended.code, ended.changed) == (4, ()), ended.err
+    assert ended.err.count("refused the key (401)") == 1
+
+
 async def test_without_a_target_what_is_left_is_named(tmp_path: Path, scripted: Scripted) -> None:
     write(tmp_path, {"shop.py": SHOP, "test_shop.py": TEST_SHOP})
     flowmill = await scripted(fenced("def tax(amount):\n    return amount / 5"))
@@ -236,14 +308,3 @@ async def test_force_rewrites_it_all_the_same(tmp_path: Path, scripted: Scripted
     assert "nothing fails here" not in ended.notes
     assert ended.finished["evidence"] == {"before": {"passed": 4}, "after": {"passed": 4}, "held_back": {}}
     assert b"    return sum((a, b))\n" in flowmill.read("calc.py")
-
-
-def test_what_is_merely_better_and_written_counts_as_written(tmp_path: Path) -> None:
-    """What a later cancel says of files comes from this."""
-    path = calc(tmp_path) / "calc.py"
-    result = result_of(path, CALC.encode(), "add", Draft("return a + b"))
-    kept, written = Report(), Report()
-    assert not kept.take("add", Executed(1, None, result))
-    assert written.take("add", Executed(1, None, result, wrote=True))
-    assert (kept.now, written.now) == ({}, {path: result.data})
-    assert written.left == kept.left == ["add (no draft came closer)"]

@@ -99,6 +99,7 @@ class FakeOpenAI:
         self.requests: list[Request] = []
         """The chat completions asked for."""
         self.others: list[Request] = []
+        self._news = asyncio.Condition()
         self.dropped = asyncio.Event()
         """Set when a client has closed the connection in the middle of a stream."""
 
@@ -119,6 +120,11 @@ class FakeOpenAI:
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    async def asked(self, count: int) -> None:
+        """Wait until so many chat completions have been asked for."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.requests) >= count)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -150,7 +156,9 @@ class FakeOpenAI:
             page = self.pages.get(request.path, error(404, "no such page"))
             await _send(writer, page if isinstance(page, Reply) else Reply(body=json.dumps(page)))
             return True
-        self.requests.append(request)
+        async with self._news:
+            self.requests.append(request)
+            self._news.notify_all()
         reply = self._choose(request)
         if reply.body is not None:
             await _send(writer, reply)

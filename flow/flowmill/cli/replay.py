@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowmill.cli.parsing import Parser
-from flowmill.cli.run import code_of, follow
+from flowmill.cli.run import alone, code_of
 from flowmill.errors import UsageError
 from flowmill.events import Json
 from flowmill.journal import Journal, Recorded, load_export
@@ -76,7 +76,7 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     profile = replace(_profile(row.model, width), prefills=prefills)
     model = ReplayModel(answers, profile, joined=bool(options.get("joined")))
     args.apply = False
-    return code_of(asyncio.run(follow(open_run(place, request, journal, model), place, journal, args)))
+    return code_of(asyncio.run(alone(open_run(place, request, journal, model), place, journal, args)))
 
 
 def _profile(name: str, width: int) -> ModelProfile:

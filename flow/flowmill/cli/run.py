@@ -8,22 +8,21 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from flowmill.apply import apply
 from flowmill.cli.parsing import Parser
-from flowmill.cli.view import View, choose_view
+from flowmill.cli.view import Shows, choose_view
 from flowmill.engine.request import Result, RunRequest
 from flowmill.engine.run import Run
 from flowmill.errors import UsageError
 from flowmill.events import Record, RunFinished
 from flowmill.journal import Journal
 from flowmill.options import Sandbox
-from flowmill.shapes import Status, StrategyName
+from flowmill.shapes import Mode, Status, StrategyName
 from flowmill.source.functions import parse_target
 from flowmill.wiring import Workplace, open_run, open_workplace, request_for
 
@@ -42,9 +41,8 @@ def main(argv: Sequence[str]) -> int:
     path = Path(os.path.abspath(file))
     place = open_workplace(path, vars(args), os.environ)
     tell_warnings(place)
-    return execute(
-        place, request_for(place, "repair" if argv[0] == "repair" else "generate", path, qualname), args
-    ).code
+    mode: Mode = "repair" if argv[0] == "repair" else "generate"
+    return execute(place, request_for(place, mode, path, qualname), args)
 
 
 def tell_warnings(place: Workplace) -> None:
@@ -52,67 +50,62 @@ def tell_warnings(place: Workplace) -> None:
         sys.stderr.write(f"flowmill: {warning}\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """How a run ended: the exit code of its own, its last event, and what may be written.
-
-    `refused` says why it could not be begun, or its result not be written; `wrote` that it was written.
-    """
-
-    code: int
-    finished: RunFinished | None
-    result: Result | None
-    refused: str = ""
-    wrote: bool = False
-
-
-def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> Executed:
-    """One run, shown and journaled."""
+def execute(place: Workplace, request: RunRequest, args: argparse.Namespace) -> int:
+    """One run, shown and journaled; the exit code."""
     with Journal.open(redact=place.mask) as journal:
         run = open_run(place, request, journal)
-        told = _tell(journal.problem, "")
-        finished = asyncio.run(follow(run, place, journal, args))
-    _tell(journal.problem, told)
-    return Executed(code_of(finished), finished, run.result, wrote=_is_to_be_written(run.result, place, args))
+        told = tell_problem(journal)
+        finished = asyncio.run(alone(run, place, journal, args))
+    tell_problem(journal, told)
+    return code_of(finished)
 
 
 def code_of(finished: RunFinished | None) -> int:
     return EXIT[finished.status if finished else "failed"]
 
 
-def _tell(problem: str, told: str) -> str:
-    """A journal that cannot be kept is one line, once."""
-    if problem and problem != told:
-        sys.stderr.write(f"flowmill: {problem}\n")
-    return problem
+def tell_problem(journal: Journal, told: str = "") -> str:
+    """A journal that cannot be kept is one line, once: what was told of it by now."""
+    if journal.problem and journal.problem != told:
+        sys.stderr.write(f"flowmill: {journal.problem}\n")
+    return journal.problem
 
 
-async def follow(
-    run: Run, place: Workplace, journal: Journal, args: argparse.Namespace
-) -> RunFinished | None:
+async def alone(run: Run, place: Workplace, journal: Journal, args: argparse.Namespace) -> RunFinished | None:
     """Show a run until it ends, and write its result if that is asked and earned; its last event."""
-    finished: RunFinished | None = None
-    gone: BaseException | None = None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows has no such handlers
-            loop.add_signal_handler(number, run.cancel)
+    on_stop(run.cancel)
     with choose_view(args.json, profile=place.priced_profile, meter=lambda: run.meter) as view:
-        async with aclosing(run.records()) as records:
-            async for record in records:
-                journal.append(record)
-                gone = gone or _shown(view, record)
-                if gone is not None:
-                    run.cancel()  # nobody reads on; how it ends is for the journal
-                if isinstance(record.event, RunFinished):
-                    finished = record.event
-        if gone is not None:
-            raise gone
-        _write(run, view, place, args)
+        finished = await follow(run, view, journal)
+        if run.result is not None and is_to_be_written(run.result, place, args):
+            write(run.result, view)
     return finished
 
 
-def _shown(view: View, record: Record) -> BaseException | None:
+def on_stop(stop: Callable[[], None]) -> None:
+    """What Ctrl-C and a plain kill do from now on. They do it each time."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows has no such handlers
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def follow(run: Run, view: Shows, journal: Journal) -> RunFinished | None:
+    """Show and keep a run until it ends; its last event."""
+    finished: RunFinished | None = None
+    gone: BaseException | None = None
+    async with aclosing(run.records()) as records:
+        async for record in records:
+            journal.append(record)
+            gone = gone or _shown(view, record)
+            if gone is not None:
+                run.cancel()  # nobody reads on; how it ends is for the journal
+            if isinstance(record.event, RunFinished):
+                finished = record.event
+    if gone is not None:
+        raise gone
+    return finished
+
+
+def _shown(view: Shows, record: Record) -> BaseException | None:
     """What the command is to end with, if the record cannot be shown."""
     try:
         view.show(record)
@@ -121,20 +114,16 @@ def _shown(view: View, record: Record) -> BaseException | None:
     return None
 
 
-def _write(run: Run, view: View, place: Workplace, args: argparse.Namespace) -> None:
-    """Put the result into the file: verified, or merely better if the user allows that."""
-    result = run.result
-    if result is None or not _is_to_be_written(result, place, args):
-        return
+def write(result: Result, view: Shows) -> None:
+    """Put the result into the file. Raises what `apply` raises."""
     if apply(result):
         sys.stderr.write("flowmill: the file had changed elsewhere; the edit was carried over\n")
     view.wrote(result.target.file)
 
 
-def _is_to_be_written(result: Result | None, place: Workplace, args: argparse.Namespace) -> bool:
-    if result is None or not args.apply:
-        return False
-    return result.verified or (result.improved and place.settings.allow_unverified)
+def is_to_be_written(result: Result, place: Workplace, args: argparse.Namespace) -> bool:
+    """It is verified, or merely better and the user allows that."""
+    return args.apply and (result.verified or (result.improved and place.settings.allow_unverified))
 
 
 def parser(name: str) -> argparse.ArgumentParser:

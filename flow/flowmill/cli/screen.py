@@ -79,7 +79,9 @@ class Screen:
             self._tell_files()
         with self._lock:
             if isinstance(record.event, RunStarted):
-                self._story, self._zero = Story(), self._now() - record.t
+                self._story, self._zero = Story(), self._now()
+            # What is shown late began long ago.
+            self._zero = min(self._zero, self._now() - record.t)
             self._story.add(record)
         if isinstance(record.event, RunStarted):
             self._open_live()

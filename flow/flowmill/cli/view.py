@@ -29,12 +29,22 @@ class Spent(Protocol):
 Meter = Callable[[], "Spent | None"]
 
 
-class View(Protocol):
-    """Shows records as they come, of one run after the other.
+class Shows(Protocol):
+    """Takes the records of a run as they come.
+
+    `wrote` is called after `run.finished`, if the result went into the user's file.
+    """
+
+    def show(self, record: Record) -> None: ...
+
+    def wrote(self, path: Path) -> None: ...
+
+
+class View(Shows, Protocol):
+    """Shows records of one run after the other.
 
     Leaving the `with` block before `run.finished` was shown leaves the best draft
-    so far on the screen. `wrote` is called inside the block, after `run.finished`,
-    if the result went into the user's file; else the view says that nothing did.
+    so far on the screen. Without `wrote` inside the block the view says that nothing was written.
     """
 
     def __enter__(self) -> View: ...
@@ -42,10 +52,6 @@ class View(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False] | None: ...
-
-    def show(self, record: Record) -> None: ...
-
-    def wrote(self, path: Path) -> None: ...
 
 
 def choose_view(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from flowmill.engine.hindrance import hindrance
 from flowmill.errors import ProjectError, TargetError, UsageError
@@ -28,25 +28,36 @@ FRAME = re.compile(r"^(\S[^\n:]*\.py):(\d+): ", re.M)
 IN_TRACEBACK, NAMED = 2, 1
 EXECUTED = 4
 """What a function weighs that every failing test executes and no other test does."""
+Place: TypeAlias = tuple[Path, str]
+"""A function by its file and the name that the census or the source has for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A function, named as `find` takes it, and how strongly the failing tests point at it, from 0 to 7."""
+    """A function, named as `find` takes it, and how strongly the failing tests point at it, from 0 to 7.
+
+    `failing` are the ids of those tests, `executing` those of all that execute it.
+    """
 
     file: Path
     qualname: str
     weight: float
+    failing: frozenset[str] = frozenset()
+    executing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a run of tests showed: those that fail, and by test id the functions that each one executed."""
+    """What a run of tests showed: those that fail, and by test id the functions that each one executed.
+
+    `passed` are the ids of those that passed.
+    """
 
     failures: tuple[TestResult, ...]
     executed: Mapping[str, frozenset[FunctionName]] = field(
         default_factory=dict[str, frozenset[FunctionName]]
     )
+    passed: frozenset[str] = frozenset()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -69,16 +80,24 @@ async def run_all(
         raise hindrance(end, project)
     if end is not None and end.problem == "timeout" and not failures:
         raise ProjectError("the tests did not end in time, and none has failed so far: raise --max-seconds")
-    return Findings(failures, end.census.tests if end is not None and end.census is not None else {})
+    passed = frozenset(result.id for result in results if result.outcome == "passed")
+    return Findings(failures, end.census.tests if end is not None and end.census is not None else {}, passed)
 
 
 async def still_failing(runner: Runner, limits: TestLimits, before: Findings, overlay: Overlay) -> Findings:
     """Those of the failures that are not seen to pass with these files: no word, or one in doubt, is no pass."""
-    files = tuple(dict.fromkeys(test.partition("::")[0] for test in before.ids))
-    results, end = await _run(runner, TestOrder(overlay, files, before.ids, limits=limits))
-    trusted = end is not None and not end.doubt
-    good = {result.id for result in results if trusted and result.outcome == "passed"}
+    good = await passing(runner, limits, before.ids, overlay)
     return replace(before, failures=tuple(failure for failure in before.failures if failure.id not in good))
+
+
+async def passing(
+    runner: Runner, limits: TestLimits, tests: Sequence[str], overlay: Overlay
+) -> frozenset[str]:
+    """Those of the tests that are seen to pass with these files, and nothing casts a doubt on that."""
+    files = tuple(dict.fromkeys(test.partition("::")[0] for test in tests))
+    results, end = await _run(runner, TestOrder(overlay, files, tuple(tests), limits=limits))
+    trusted = end is not None and not end.doubt
+    return frozenset(result.id for result in results if trusted and result.outcome == "passed")
 
 
 async def _run(runner: Runner, order: TestOrder) -> tuple[list[TestResult], RunEnd | None]:
@@ -97,32 +116,38 @@ def suspects(root: Path, findings: Findings) -> tuple[Suspect, ...]:
     """Functions of the project that the failures point at, no test functions among them."""
     files: dict[Path, SourceFile | None] = {}
     own = OwnFiles(root)
-    weights = _by_execution(own, findings)
-    share = 1 / max(1, len(findings.failures))
+    executing = _executing(own, findings)
+    failing = set(findings.ids)
+    pointing = {place: tests & failing for place, tests in executing.items() if tests & failing}
+    # Ochiai: failing tests that execute it over the root of all failing times all that execute it.
+    weights = {
+        place: EXECUTED * len(tests) / math.sqrt(len(failing) * len(executing[place]))
+        for place, tests in pointing.items()
+    }
+    share = 1 / max(1, len(failing))
     for failure in findings.failures:
-        for found in set(_in_traceback(own, failure, files)):
-            weights[found] = weights.get(found, 0.0) + IN_TRACEBACK * share
-        for found in set(_named(own, failure, files)):
-            weights[found] = weights.get(found, 0.0) + NAMED * share
-    ranked = sorted(weights.items(), key=lambda item: (-item[1], str(item[0][0]), item[0][1]))
-    named = ((path, _read(path, files), name, weight) for (path, name), weight in ranked)
+        for weight, look in ((IN_TRACEBACK, _in_traceback), (NAMED, _named)):
+            for place in set(look(own, failure, files)):
+                weights[place] = weights.get(place, 0.0) + weight * share
+                pointing[place] = pointing.get(place, frozenset()) | {failure.id}
+    ranked = sorted(weights, key=lambda place: (-weights[place], str(place[0]), place[1]))
+    read = ((place, _read(place[0], files)) for place in ranked)
     return tuple(
-        Suspect(path, spelled, weight)
-        for path, file, name, weight in named
-        if file is not None and (spelled := spelled_in(file, name))
+        Suspect(place[0], spelled, weights[place], pointing[place], executing.get(place, frozenset()))
+        for place, file in read
+        if file is not None and (spelled := spelled_in(file, place[1]))
     )
 
 
-def _by_execution(own: OwnFiles, findings: Findings) -> dict[tuple[Path, str], float]:
-    """Ochiai: of a function, failing tests that execute it over the root of all failing times all that execute it."""
-    failing = set(findings.ids)
-    failed, ran = Counter[FunctionName](), Counter[FunctionName]()
+def _executing(own: OwnFiles, findings: Findings) -> dict[Place, frozenset[str]]:
+    """By function of the project, the tests that execute it."""
+    tests: dict[FunctionName, set[str]] = {}
     for test, functions in findings.executed.items():
-        ran.update(functions)
-        failed.update(functions if test in failing else ())
+        for function in functions:
+            tests.setdefault(function, set()).add(test)
     return {
-        (own.root / file, name): EXECUTED * n / math.sqrt(len(failing) * ran[file, name])
-        for (file, name), n in failed.items()
+        (own.root / file, name): frozenset(ids)
+        for (file, name), ids in tests.items()
         if own.has(own.root / file)
     }
 
@@ -141,7 +166,7 @@ def spelled_in(file: SourceFile, name: str) -> str:
 
 def _in_traceback(
     own: OwnFiles, failure: TestResult, files: dict[Path, SourceFile | None]
-) -> Iterator[tuple[Path, str]]:
+) -> Iterator[Place]:
     """The functions of the traceback's frames, the innermost one counting as all others do."""
     for name, line in FRAME.findall(failure.details):
         path = own.root / name
@@ -151,9 +176,7 @@ def _in_traceback(
             yield path, function.qualname
 
 
-def _named(
-    own: OwnFiles, failure: TestResult, files: dict[Path, SourceFile | None]
-) -> Iterator[tuple[Path, str]]:
+def _named(own: OwnFiles, failure: TestResult, files: dict[Path, SourceFile | None]) -> Iterator[Place]:
     """Functions whose name the failing test's own code calls."""
     test_file, *inner = failure.id.split("[", 1)[0].split("::")
     source = _read(own.root / test_file, files)
