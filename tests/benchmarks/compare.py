@@ -25,15 +25,16 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from attempt import NULL, ORACLE, Conditions, attempt
 from case_sets import BenchError, Case, CaseSet, SetName, bench_folder
-from compared import report
+from compared import ordered, report
 from machine import setup
+from plotted import picture
 from rows import Row, Store, read
 from without import PARTS
 
@@ -64,9 +65,16 @@ def main() -> int:
         return 2
     kept = {row.key: row for row in rows}
     print(report(list(kept.values()), markdown=args.markdown, by_case=args.cases))
+    if args.picture is not None:
+        args.picture.write_text(picture(ordered(kept.values()), _title(args, kept.values())), "utf-8")
     if stopped:
         return 130
     return 1 if any(row.broken for row in kept.values()) else 0
+
+
+def _title(args: argparse.Namespace, rows: Iterable[Row]) -> str:
+    models = " | ".join(sorted({row.model for row in rows}))
+    return f"{args.set}, {models}, at most {args.max_seconds:g} s"
 
 
 def _stored(args: argparse.Namespace) -> list[Row]:
@@ -211,6 +219,9 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--table", action="store_true", help="run nothing: the table of the whole --out file")
     shown.add_argument("--cases", action="store_true", help="case by case, too")
     shown.add_argument("--markdown", action="store_true")
+    shown.add_argument(
+        "--picture", type=Path, metavar="SVG", help="draw solve rates and what was solved after how long"
+    )
     return p
 
 

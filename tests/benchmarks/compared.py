@@ -144,9 +144,13 @@ def _several(values: Iterable[str]) -> str:
     return " | ".join(sorted(set(values)))
 
 
+def ordered(rows: Iterable[Row]) -> list[Row]:
+    """By strategy, the yardsticks first, whatever the file's order."""
+    return sorted(rows, key=lambda row: (ORDER.find(row.strategy) % len(ORDER), row.strategy))
+
+
 def _strategies(rows: Sequence[Row]) -> list[str]:
-    """In one order whatever the file's: the yardsticks first."""
-    return sorted({row.strategy for row in rows}, key=lambda name: (ORDER.find(name) % len(ORDER), name))
+    return list(dict.fromkeys(row.strategy for row in ordered(rows)))
 
 
 def _of(rows: Sequence[Row], strategy: str) -> list[Row]:

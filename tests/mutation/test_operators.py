@@ -57,6 +57,29 @@ def made(body: str, *params: str, kind: Kind | None = None, **nearby: object) ->
         ("condition", "while True:\n    a()", ["while a:\n    a()"]),
         ("condition", "return a.b is None", ["return a is None or a.b is None"]),
         ("condition", "if a < 0:\n    return b", ["if a < 0 or not b:\n    return b"]),
+        (
+            "condition",
+            "if a.b:\n    return c",
+            ["if a is None or a.b:\n    return c", "if a is not None and a.b:\n    return c"],
+        ),
+        ("condition", "return b or len(a) == 0", ["return b or hasattr(a, '__len__') and len(a) == 0"]),
+        (
+            "condition",
+            "return b if not len(a) else c",
+            ["return b if not (hasattr(a, '__len__') and len(a)) else c"],
+        ),
+        (
+            "type",
+            "return isinstance(a, list)",
+            ["return isinstance(a, (list, tuple))", "return isinstance(a, tuple)"],
+        ),
+        (
+            "type",
+            "return isinstance(a, (int, str))",
+            ["return isinstance(a, (int, str, float))", "return isinstance(a, (int, str, list))"],
+        ),
+        ("operands", "return '/' + '/'.join(f(b) for b in a)", ["return ''.join(['/' + f(b) for b in a])"]),
+        ("operands", "return '/' + '/'.join(a)", ["return ''.join(['/' + part for part in a])"]),
         ("branches", "return a if b else c", ["return c if b else a"]),
         ("branches", "for a in b:\n    break", ["for a in b:\n    continue"]),
         ("return", "b = a\nreturn a", ["b = a\nreturn b"]),
@@ -147,6 +170,15 @@ def test_names_of_the_module_come_in_where_they_fit() -> None:
         "g(a)\nreturn 3", "a", functions=(("g", 1), ("h", 1)), bound=frozenset({"g", "h"}), kind="function"
     )
     assert found == ["h(a)\nreturn 3"]
+
+
+def test_what_nothing_calls_yet_is_called() -> None:
+    waiting = ("_inner", "self._own")
+    assert {"return _inner(a)", "return self._own(a)"} <= set(
+        made("return a", "a", kind="wrap", waiting=waiting)
+    )
+    assert "return _inner(a)" in made("return g(a)", "a", kind="function", waiting=waiting)
+    assert "return self._own(a)" in made("return a.g(a)", "a", kind="function", waiting=waiting)
 
 
 def test_the_likeliest_come_first() -> None:

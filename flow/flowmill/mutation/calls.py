@@ -47,6 +47,8 @@ _WRAPS = (
 )
 _METHODS = ("strip", "lower", "copy", "items", "keys", "values")
 FEW = 4
+WAITING = 1.6
+"""How much likelier the call that is missing is one of what nothing calls yet."""
 
 
 def functions(scene: Scene) -> Iterator[Change]:
@@ -69,6 +71,8 @@ def functions(scene: Scene) -> Iterator[Change]:
             ]
             for place, other in enumerate(known):
                 yield scene.swap("function", func, name(other), 1.0 if place < FEW else 0.5)
+        for other in scene.nearby.waiting if isinstance(func, (ast.Name, ast.Attribute)) else ():
+            yield scene.swap("function", func, _dotted(other), 0.9)
     for node in scene.all(ast.Name):
         # Functions are handed over, too: `map(min, ...)`.
         for other in ALIKE.get(node.id, ()) if scene.places[id(node)].field != "func" else ():
@@ -143,6 +147,8 @@ def wraps(scene: Scene) -> Iterator[Change]:
         if isinstance(n.func, ast.Attribute) and not n.args and not n.keywords
     ]
     for node in _wrappable(scene):
+        for other in scene.nearby.waiting:
+            yield scene.swap("wrap", node, ast.Call(_dotted(other), [node], []), WAITING)
         for other in dict.fromkeys([*near, *_WRAPS, scene.nearby.name]):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == other):
                 likely = 1.0 if other in near else 0.5
@@ -150,6 +156,12 @@ def wraps(scene: Scene) -> Iterator[Change]:
         for method in dict.fromkeys([*methods, *_METHODS]):
             made = ast.Call(ast.Attribute(node, method, ast.Load()), [], [])
             yield scene.swap("wrap", node, made, 0.8 if method in methods else 0.25)
+
+
+def _dotted(text: str) -> ast.expr:
+    """A name, or one's attribute."""
+    owner, _, attribute = text.rpartition(".")
+    return ast.Attribute(name(owner), attribute, ast.Load()) if owner else name(text)
 
 
 def _wrappable(scene: Scene) -> Iterator[ast.expr]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from flowmill.context.waiting import waiting
 from flowmill.shapes import TestResult
 from flowmill.source.functions import Function
 from flowmill.source.imports import module_names
@@ -45,7 +46,8 @@ class Nearby:
     function's class calls its own. `checks` are tests of `if` statements of other
     functions that leave at once, with what they then do; `wanted` are exceptions
     that failing tests wait for, with the words that they ask for, "" if any will do;
-    `instead` are built-in exceptions that such a test ended with.
+    `instead` are built-in exceptions that such a test ended with; `waiting` are functions of the
+    module, or methods of the class as they are called there, that nothing uses yet.
     """
 
     name: str = ""
@@ -58,6 +60,7 @@ class Nearby:
     bound: frozenset[str] = frozenset()
     wanted: tuple[tuple[str, str], ...] = ()
     instead: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 def look_around(
@@ -84,6 +87,7 @@ def look_around(
         bound=frozenset(module_names(tree)),
         wanted=wanted_exceptions(failures, sources or {}),
         instead=_raised_instead(failures, sources or {}),
+        waiting=tuple(_waiting(file, function, owner)),
     )
 
 
@@ -134,6 +138,16 @@ def _owner(tree: ast.Module, classes: tuple[str, ...]) -> ast.ClassDef | None:
             return None
         body = found.body
     return found
+
+
+def _waiting(file: SourceFile, function: Function, owner: ast.ClassDef | None) -> Iterator[str]:
+    """By their names, functions: what begins with a capital is a class, an exception or a constant."""
+    members = {n.name for n in owner.body if isinstance(n, ast.FunctionDef)} if owner else set[str]()
+    for name in waiting(file, function):
+        if name in members and function.params:
+            yield f"{function.params[0]}.{name}"
+        elif name.lstrip("_")[:1].islower():
+            yield name
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, int]]:

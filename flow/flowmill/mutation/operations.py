@@ -54,6 +54,7 @@ def arithmetic(scene: Scene) -> Iterator[Change]:
             yield scene.swap("operands", node, ast.BinOp(node.right, node.op, node.left), likely)
         yield scene.swap("simplify", node, node.left)
         yield scene.swap("simplify", node, node.right)
+        yield from _joined(scene, node)
     for node in scene.all(ast.AugAssign):
         for other in _ARITHMETIC[type(node.op)]:
             made = copy.copy(node)
@@ -62,6 +63,28 @@ def arithmetic(scene: Scene) -> Iterator[Change]:
     for node in scene.all(ast.UnaryOp):
         if isinstance(node.op, (ast.USub, ast.Invert)):
             yield scene.swap("operator", node, node.operand, 0.7)
+
+
+def _joined(scene: Scene, node: ast.BinOp) -> Iterator[Change]:
+    """`s + s.join(parts)` puts one `s` too many where there are no parts."""
+    match node:
+        case ast.BinOp(
+            left=ast.Constant(value=str(mark)),
+            op=ast.Add(),
+            right=ast.Call(
+                func=ast.Attribute(value=ast.Constant(value=str(between)), attr="join"), args=[parts]
+            ),
+        ) if mark == between:
+            pass
+        case _:
+            return
+    if isinstance(parts, (ast.GeneratorExp, ast.ListComp)):
+        each = ast.ListComp(ast.BinOp(node.left, ast.Add(), parts.elt), parts.generators)
+    else:
+        part = ast.comprehension(ast.Name("part", ast.Store()), parts, [], 0)
+        each = ast.ListComp(ast.BinOp(node.left, ast.Add(), name("part")), [part])
+    empty = ast.Attribute(ast.Constant(""), "join", ast.Load())
+    yield scene.swap("operands", node, ast.Call(empty, [each], []))
 
 
 def comparisons(scene: Scene) -> Iterator[Change]:
@@ -141,8 +164,8 @@ def logic(scene: Scene) -> Iterator[Change]:
 
 def conditions(scene: Scene) -> Iterator[Change]:
     """What decides is turned round, or widened and narrowed by what is asked elsewhere and of the names."""
-    asked = [test for test in _tests(scene) if not isinstance(test, ast.Constant)][:MOST_CONDITIONS]
-    for test in _tests(scene):
+    asked = [test for test in tests(scene) if not isinstance(test, ast.Constant)][:MOST_CONDITIONS]
+    for test in tests(scene):
         yield from _negated(scene, test, 1.0)
         for value in (True, False):
             if not isinstance(test, ast.Constant):
@@ -161,7 +184,8 @@ def conditions(scene: Scene) -> Iterator[Change]:
                 yield scene.swap("condition", test, ast.BoolOp(ast.And(), [test, _not(other)]), 0.5)
 
 
-def _tests(scene: Scene) -> Iterator[ast.expr]:
+def tests(scene: Scene) -> Iterator[ast.expr]:
+    """What decides something: conditions, and comparisons that are returned."""
     for node in scene.all(ast.If, ast.While, ast.IfExp, ast.Assert):
         yield node.test
     for node in scene.all(ast.comprehension):

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flowmill.mutation import blocks, calls, checks, missing, operations, places, values
+from flowmill.mutation import blocks, calls, checks, missing, operations, places, typechecks, values
 from flowmill.mutation.nearby import Nearby
 from flowmill.mutation.scene import Scene
 from flowmill.mutation.shapes import PRIORS, Change, Kind
@@ -31,6 +31,9 @@ OPERATORS: Sequence[Operator] = (
     calls.limits,
     operations.choices,
     operations.conditions,
+    typechecks.classes,
+    typechecks.nothing,
+    typechecks.lengths,
     blocks.returns,
     blocks.assignments,
     blocks.branches,

@@ -11,7 +11,7 @@ from flowmill.shapes import Origin
 Kind = Literal[
     "comparison", "boundary", "negation", "operator", "logic", "operands", "off by one", "constant", "flag", "variable",
     "arguments", "function", "method", "attribute", "index", "slice", "container", "minmax", "unwrap", "wrap",
-    "condition", "guard", "raise", "drop guard", "branches", "return", "yield", "assignment", "delete", "move", "nesting",
+    "condition", "type", "guard", "raise", "drop guard", "branches", "return", "yield", "assignment", "delete", "move", "nesting",
     "insert", "donor", "donor expression", "simplify",
 ]  # fmt: skip
 
@@ -33,6 +33,7 @@ PRIORS: dict[Kind, float] = {
     "operands": 0.7,
     "constant": 0.7,
     "raise": 0.7,
+    "type": 0.7,
     "container": 0.65,
     "unwrap": 0.6,
     "minmax": 0.6,
@@ -80,6 +81,7 @@ WORDS: dict[Kind, str] = {
     "minmax": "a missing `min` or `max`",
     "attribute": "another attribute",
     "condition": "a condition widened or narrowed",
+    "type": "another class asked for",
     "assignment": "assigns otherwise",
     "nesting": "a statement in another block",
     "return": "returns something else",
