@@ -41,9 +41,8 @@ from flowmill.source.diff import function_diff, relative_name
 from flowmill.source.text import SourceFile
 from flowmill.wiring import Workplace, open_guard, open_run, open_workplace, request_for
 
-AT_ONCE_EMBEDDED = 1
-AT_ONCE = 4
-"""Functions that are repaired at once with a model that computes elsewhere."""
+AT_ONCE, AT_ONCE_EMBEDDED = 4, 1
+"""Functions that are repaired at once with a model that computes elsewhere, and with one that needs these cores."""
 SHOWN = 5
 """Names of functions or tests in one line."""
 
@@ -177,8 +176,8 @@ class Repairs:
             finally:
                 for run in self._runs:
                     run.cancel()
-                if running:
-                    await asyncio.wait(running)
+                # One failure is told; those of the others, which may have the same cause, are not.
+                await asyncio.gather(*running, return_exceptions=True)
         return self._findings
 
     def _meter(self) -> Meter | None:
