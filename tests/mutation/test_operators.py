@@ -84,6 +84,11 @@ def made(body: str, *params: str, kind: Kind | None = None, **nearby: object) ->
         ("branches", "for a in b:\n    break", ["for a in b:\n    continue"]),
         ("return", "b = a\nreturn a", ["b = a\nreturn b"]),
         ("return", "if a:\n    f(a)\nreturn a", ["if a:\n    return f(a)\nreturn a"]),
+        (
+            "return",
+            "b = a\nif c:\n    d = c",
+            ["b = a\nif c:\n    d = c\nreturn d", "b = a\nif c:\n    d = c\nreturn b"],
+        ),
         ("yield", "for a in b:\n    yield f(a)", ["for a in b:\n    yield a"]),
         ("yield", "yield from a", ["yield a"]),
         ("assignment", "a += b", ["a = b"]),

@@ -35,6 +35,18 @@ def updates(scene: Scene) -> Iterator[Change]:
                     yield insert(scene, "insert", at, [f"{target} {op} 1"], 0.6, after=after)
 
 
+def endings(scene: Scene) -> Iterator[Change]:
+    """A result that is made and never given back: `return x` at the end, what was assigned last first."""
+    last = scene.tree.body[-1] if scene.tree.body else None
+    leaves = isinstance(last, (ast.Return, ast.Raise))
+    if last is None or leaves or any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in scene.nodes):
+        return
+    stored = [n for n in scene.all(ast.Name) if isinstance(n.ctx, ast.Store)]
+    assigned = [n.id for n in sorted(stored, key=lambda n: -n.lineno)]
+    for place, name in enumerate(list(dict.fromkeys([*assigned, *scene.names]))[:MOST_NAMES]):
+        yield insert(scene, "return", last, [f"return {name}"], 1.2 - 0.1 * place, after=True)
+
+
 def _containers(scene: Scene) -> dict[str, list[str]]:
     """Names that things are put into, with the methods that do it."""
     found: dict[str, list[str]] = {}

@@ -44,6 +44,7 @@ OPERATORS: Sequence[Operator] = (
     checks.guards,
     checks.donated,
     missing.updates,
+    missing.endings,
     missing.expressions,
     calls.wraps,
 )
