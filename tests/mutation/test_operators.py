@@ -80,6 +80,7 @@ def made(body: str, *params: str, kind: Kind | None = None, **nearby: object) ->
         ),
         ("operands", "return '/' + '/'.join(f(b) for b in a)", ["return ''.join(['/' + f(b) for b in a])"]),
         ("operands", "return '/' + '/'.join(a)", ["return ''.join(['/' + part for part in a])"]),
+        ("container", "return [f(b) for b in a]", ["return [part for b in a for part in f(b)]"]),
         ("branches", "return a if b else c", ["return c if b else a"]),
         ("branches", "for a in b:\n    break", ["for a in b:\n    continue"]),
         ("return", "b = a\nreturn a", ["b = a\nreturn b"]),
@@ -184,6 +185,14 @@ def test_what_nothing_calls_yet_is_called() -> None:
     )
     assert "return _inner(a)" in made("return g(a)", "a", kind="function", waiting=waiting)
     assert "return self._own(a)" in made("return a.g(a)", "a", kind="function", waiting=waiting)
+
+
+def test_what_failures_ask_for_is_made_before_all_other_calls() -> None:
+    assert made("return a + b", "a", "b", kind="wrap", needed=("list",))[:3] == [
+        "return list(a + b)",
+        "return list(a) + b",
+        "return a + list(b)",
+    ]
 
 
 def test_the_likeliest_come_first() -> None:

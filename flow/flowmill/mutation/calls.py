@@ -47,8 +47,8 @@ _WRAPS = (
 )
 _METHODS = ("strip", "lower", "copy", "items", "keys", "values")
 FEW = 4
-WAITING = 1.6
-"""How much likelier the call that is missing is one of what nothing calls yet."""
+WAITING, NEEDED = 1.6, 2.5
+"""How much likelier the call that is missing is one of what nothing calls yet, or makes what a failure asks for."""
 
 
 def functions(scene: Scene) -> Iterator[Change]:
@@ -149,8 +149,13 @@ def wraps(scene: Scene) -> Iterator[Change]:
     for node in _wrappable(scene):
         for other in scene.nearby.waiting:
             yield scene.swap("wrap", node, ast.Call(_dotted(other), [node], []), WAITING)
+        for other in scene.nearby.needed:
+            if not isinstance(node, ast.Constant):
+                yield scene.swap("wrap", node, ast.Call(name(other), [node], []), NEEDED)
         for other in dict.fromkeys([*near, *_WRAPS, scene.nearby.name]):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == other):
+            if other not in scene.nearby.needed and not (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == other
+            ):
                 likely = 1.0 if other in near else 0.5
                 yield scene.swap("wrap", node, ast.Call(name(other), [node], []), likely)
         for method in dict.fromkeys([*methods, *_METHODS]):

@@ -217,6 +217,22 @@ def _holds(test: ast.expr, other: ast.expr) -> bool:
     return any(ast.dump(n) == said for n in ast.walk(test) if isinstance(n, ast.expr))
 
 
+def flattened(scene: Scene) -> Iterator[Change]:
+    """`[f(x) for x in xs]`, where the function calls itself: what it gives back may be parts of one list."""
+    for node in scene.all(ast.ListComp, ast.SetComp, ast.GeneratorExp):
+        match node.elt:
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if (
+                called == scene.nearby.name
+            ):
+                made = copy.copy(node)
+                made.elt = name("part")
+                inner = ast.comprehension(ast.Name("part", ast.Store()), node.elt, [], 0)
+                made.generators = [*node.generators, inner]
+                yield scene.swap("container", node, made, 1.2)
+            case _:
+                pass
+
+
 def choices(scene: Scene) -> Iterator[Change]:
     """Conditional expressions and comprehensions."""
     for node in scene.all(ast.IfExp):

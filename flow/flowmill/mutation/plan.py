@@ -30,6 +30,7 @@ OPERATORS: Sequence[Operator] = (
     calls.unwraps,
     calls.limits,
     operations.choices,
+    operations.flattened,
     operations.conditions,
     typechecks.classes,
     typechecks.nothing,
