@@ -187,12 +187,77 @@ def test_what_nothing_calls_yet_is_called() -> None:
     assert "return self._own(a)" in made("return a.g(a)", "a", kind="function", waiting=waiting)
 
 
-def test_what_failures_ask_for_is_made_before_all_other_calls() -> None:
-    assert made("return a + b", "a", "b", kind="wrap", needed=("list",))[:3] == [
-        "return list(a + b)",
-        "return list(a) + b",
-        "return a + list(b)",
-    ]
+@pytest.mark.parametrize(
+    ("message", "body", "expected"),
+    [
+        ("AttributeError: 'int' object has no attribute 'replace'", "return g(a)", ["return g(str(a))"]),
+        ('TypeError: can only concatenate list (not "str") to list', "return b + a", ["return b + list(a)"]),
+        ("TypeError: sequence item 0: expected str instance, int found", "return g(b for b in a)", []),
+        (
+            "TypeError: 'generator' object is not subscriptable",
+            "b = g(a)\nreturn b[0]",
+            ["b = list(g(a))\nreturn b[0]"],
+        ),
+        ("TypeError: object of type 'map' has no len()", "return len(a)", ["return len(list(a))"]),
+        (
+            "TypeError: 'tuple' object does not support item assignment",
+            "b = a\nb[0] = 1",
+            ["b = list(a)\nb[0] = 1"],
+        ),
+        (
+            "TypeError: 'str' object cannot be interpreted as an integer",
+            "return range(a)",
+            ["return range(int(a))"],
+        ),
+        (
+            "TypeError: '<' not supported between instances of 'str' and 'int'",
+            "return a < b",
+            ["return int(a) < b"],
+        ),
+        (
+            "TypeError: unsupported operand type(s) for +: 'int' and 'str'",
+            "return a + b",
+            ["return a + int(b)"],
+        ),
+        ("TypeError: unhashable type: 'list'", "return g(a)", ["return g(tuple(a))"]),
+        ("TypeError: a bytes-like object is required, not 'str'", "return g(a)", ["return g(a.encode())"]),
+        (
+            "TypeError: cannot use a string pattern on a bytes-like object",
+            "return g(a)",
+            ["return g(a.decode())"],
+        ),
+        ("AttributeError: 'NoneType' object has no attribute 'x'", "return a.x", ["return (a or '').x"]),
+        (
+            "TypeError: 'NoneType' object is not iterable",
+            "for c in a:\n    b(c)",
+            ["for c in a or []:\n    b(c)"],
+        ),
+        (
+            "ValueError: too many values to unpack (expected 2)",
+            "for b, c in a:\n    g()",
+            ["for b, c in a.items():\n    g()", "for b, c in enumerate(a):\n    g()"],
+        ),
+        ("KeyError: 'x'", "return a[b]", ["return a.get(b)", "return a.get(b, [])"]),
+        ("TypeError: 'method' object is not iterable", "return list(a.keys)", ["return list(a.keys())"]),
+        (
+            "UnboundLocalError: cannot access local variable 'c' where it is not",
+            "if a:\n    c = b\nreturn c",
+            ["c = None\nif a:\n    c = b\nreturn c"],
+        ),
+        (
+            "TypeError: Box.g() missing 1 required positional argument: 'b'",
+            "return x.g(a)",
+            ["return x.g(a, b=b)"],
+        ),
+        ("AssertionError: assert 1 == 2", "return g(a)", []),
+        ("AttributeError: 'Box' object has no attribute 'size'", "return a.size", []),
+    ],
+)
+def test_what_an_errors_message_asks_for(message: str, body: str, expected: list[str]) -> None:
+    found = made(body, "a", "b", kind="remedy", messages=(message, message))
+    assert set(expected) <= set(found), found
+    assert len(found) == len(set(found))
+    assert bool(found) == ("Error: assert" not in message and "'Box' object" not in message)
 
 
 def test_the_likeliest_come_first() -> None:

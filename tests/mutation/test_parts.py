@@ -16,7 +16,7 @@ from flowmill.mutation.base import TOO_SLOW, Base, base_of, first_tests, stands_
 from flowmill.mutation.graft import graft
 from flowmill.mutation.lanes import Lanes
 from flowmill.mutation.mutant import Mutant
-from flowmill.mutation.nearby import look_around, needed_types, wanted_exceptions
+from flowmill.mutation.nearby import look_around, wanted_exceptions
 from flowmill.mutation.shapes import PRIORS, WORDS, Change, Kind
 from flowmill.mutation.suspicion import from_tracebacks
 from flowmill.shapes import Draft, Outcome, RunEnd, TestRef, TestResult
@@ -227,24 +227,3 @@ async def test_drafts_take_lanes_that_mutants_have_to_wait_for() -> None:
         assert not lanes.free
     await waiting
     assert lanes.free
-
-
-@pytest.mark.parametrize(
-    ("message", "needed"),
-    [
-        ("AttributeError: 'int' object has no attribute 'replace'", ("str",)),
-        ("AttributeError: 'Box' object has no attribute 'size'", ()),
-        ('TypeError: can only concatenate list (not "str") to list', ("list",)),
-        ('TypeError: can only concatenate str (not "int") to str', ("str",)),
-        ("TypeError: sequence item 0: expected str instance, int found", ("str",)),
-        ("TypeError: 'generator' object is not subscriptable", ("list",)),
-        ("TypeError: object of type 'map' has no len()", ("list",)),
-        ("TypeError: 'str' object cannot be interpreted as an integer", ("int",)),
-        ("TypeError: '<' not supported between instances of 'str' and 'int'", ("int",)),
-        ("TypeError: unsupported operand type(s) for +: 'int' and 'str'", ("int",)),
-        ("TypeError: unhashable type: 'list'", ("tuple",)),
-        ("AssertionError: assert 1 == 2", ()),
-    ],
-)
-def test_what_a_message_asks_for(message: str, needed: tuple[str, ...]) -> None:
-    assert needed_types([TestResult("t", "failed", 0.0, message)]) == needed

@@ -47,8 +47,8 @@ _WRAPS = (
 )
 _METHODS = ("strip", "lower", "copy", "items", "keys", "values")
 FEW = 4
-WAITING, NEEDED = 1.6, 2.5
-"""How much likelier the call that is missing is one of what nothing calls yet, or makes what a failure asks for."""
+WAITING = 1.6
+"""How much likelier the call that is missing is one of what nothing calls yet."""
 
 
 def functions(scene: Scene) -> Iterator[Change]:
@@ -146,16 +146,11 @@ def wraps(scene: Scene) -> Iterator[Change]:
         for n in scene.all(ast.Call)
         if isinstance(n.func, ast.Attribute) and not n.args and not n.keywords
     ]
-    for node in _wrappable(scene):
+    for node in wrappable(scene):
         for other in scene.nearby.waiting:
             yield scene.swap("wrap", node, ast.Call(_dotted(other), [node], []), WAITING)
-        for other in scene.nearby.needed:
-            if not isinstance(node, ast.Constant):
-                yield scene.swap("wrap", node, ast.Call(name(other), [node], []), NEEDED)
         for other in dict.fromkeys([*near, *_WRAPS, scene.nearby.name]):
-            if other not in scene.nearby.needed and not (
-                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == other
-            ):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == other):
                 likely = 1.0 if other in near else 0.5
                 yield scene.swap("wrap", node, ast.Call(name(other), [node], []), likely)
         for method in dict.fromkeys([*methods, *_METHODS]):
@@ -169,7 +164,7 @@ def _dotted(text: str) -> ast.expr:
     return ast.Attribute(name(owner), attribute, ast.Load()) if owner else name(text)
 
 
-def _wrappable(scene: Scene) -> Iterator[ast.expr]:
+def wrappable(scene: Scene) -> Iterator[ast.expr]:
     """Values that go somewhere: returned, assigned, compared, iterated, handed over."""
     for node in scene.all(ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.BinOp, ast.GeneratorExp):
         if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):

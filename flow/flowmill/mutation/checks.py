@@ -20,7 +20,7 @@ MOST_NAMES, MOST_BLOCKS = 10, 3
 
 def guards(scene: Scene) -> Iterator[Change]:
     """`if not x: return ...` and its like, at the entrance."""
-    first = _entrance(scene)
+    first = entrance(scene)
     if first is None or _generates(scene):
         return
     given = [n for n in scene.nearby.params if n not in ("self", "cls")][:4]
@@ -37,7 +37,7 @@ def guards(scene: Scene) -> Iterator[Change]:
                 yield insert(scene, "guard", first, code, likely)
 
 
-def _entrance(scene: Scene) -> ast.stmt | None:
+def entrance(scene: Scene) -> ast.stmt | None:
     """The first statement that is not a docstring or an import."""
     skipped = (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
     return next((n for n in scene.tree.body if not isinstance(n, skipped)), None)
@@ -113,7 +113,7 @@ def _places(scene: Scene, test: str) -> Iterator[tuple[ast.stmt, float]]:
         and node.id in asked
         and node.id not in scene.nearby.params
     ]
-    first = _entrance(scene)
+    first = entrance(scene)
     after = max((n for n in {min(bound, default=-1), max(bound, default=-1)} if n >= 0), default=-1) + 1
     if after == 0 and first is not None:
         yield first, 1.0

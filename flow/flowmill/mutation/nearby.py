@@ -32,30 +32,6 @@ _TRANSLATED = frozenset(
     | {"LookupError", "OverflowError", "RuntimeError", "OSError", "UnicodeDecodeError", "UnicodeEncodeError"}
 )
 """Exceptions that a function may turn into one of its own; a wrong name or a failed assertion is none."""
-_NEEDED = (
-    (re.compile(r"""\(not "?\w+"?\) to (\w+)"""), ""),
-    (re.compile(r"must be (str|int|float|list|tuple|dict), not|expected (str|bytes) instance"), ""),
-    (
-        re.compile(r"object has no attribute '(?:" + "|".join(n for n in dir(str) if n[0] != "_") + ")'"),
-        "str",
-    ),
-    (
-        re.compile(
-            r"'(?:generator|map|filter|zip|dict_\w+|set|frozenset|range|reversed|\w*iterator)' object "
-        ),
-        "list",
-    ),
-    (re.compile(r"of type '(?:generator|map|filter|zip|reversed|\w*iterator)' has no len"), "list"),
-    (
-        re.compile(
-            r"cannot be interpreted as an integer|between instances of '(?:str|int)' and '(?:str|int)'"
-        ),
-        "int",
-    ),
-    (re.compile(r"unsupported operand type\(s\) for \S+ '(?:str|int)' and '(?:str|int)'"), "int"),
-    (re.compile(r"unhashable type: 'list'"), "tuple"),
-)
-"""What a message says is needed where something else was given: the group, or the name beside it."""
 _CAUGHT_AS = re.compile(r"[^\n]*?\bas\s+(\w+)\s*:")
 _ASKED = r"""(["'])((?:(?!\1).)+)\1\s+in\s+(?:str|repr)\(\s*{name}\b"""
 _PLAIN = re.compile(r"[\w ,:;=!<>/-]*")
@@ -71,8 +47,8 @@ class Nearby:
     functions that leave at once, with what they then do; `wanted` are exceptions
     that failing tests wait for, with the words that they ask for, "" if any will do;
     `instead` are built-in exceptions that such a test ended with; `waiting` are functions of the
-    module, or methods of the class as they are called there, that nothing uses yet; `needed` are
-    built-in types that the failures' messages ask for.
+    module, or methods of the class as they are called there, that nothing uses yet; `messages`
+    are those of the failures, each once.
     """
 
     name: str = ""
@@ -86,7 +62,7 @@ class Nearby:
     wanted: tuple[tuple[str, str], ...] = ()
     instead: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 def look_around(
@@ -114,7 +90,7 @@ def look_around(
         wanted=wanted_exceptions(failures, sources or {}),
         instead=_raised_instead(failures, sources or {}),
         waiting=tuple(_waiting(file, function, owner)),
-        needed=needed_types(failures),
+        messages=tuple(dict.fromkeys(failure.message for failure in failures)),
     )
 
 
@@ -133,16 +109,6 @@ def wanted_exceptions(
             missed |= {(name.rpartition(".")[2], ""): None for name in pair if name}
     silent = [found for found in missed if found[0] not in {name for name, _ in spoken}]
     return (*spoken, *silent)
-
-
-def needed_types(failures: Iterable[TestResult]) -> tuple[str, ...]:
-    """Types that values should have had where they were used, by what Python said."""
-    found: dict[str, None] = {}
-    for failure in failures:
-        for pattern, name in _NEEDED:
-            if said := pattern.search(failure.message):
-                found[name or next(group for group in said.groups() if group)] = None
-    return tuple(found)
 
 
 def _raised_instead(failures: Iterable[TestResult], sources: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flowmill.mutation import blocks, calls, checks, missing, operations, places, typechecks, values
+from flowmill.mutation import blocks, calls, checks, missing, operations, places, remedies, typechecks, values
 from flowmill.mutation.nearby import Nearby
 from flowmill.mutation.scene import Scene
 from flowmill.mutation.shapes import PRIORS, Change, Kind
@@ -15,6 +15,7 @@ from flowmill.source.text import parse
 
 Operator = Callable[[Scene], Iterator[Change]]
 OPERATORS: Sequence[Operator] = (
+    remedies.remedies,
     values.constants,
     operations.comparisons,
     operations.arithmetic,

@@ -11,11 +11,12 @@ from flowmill.shapes import Origin
 Kind = Literal[
     "comparison", "boundary", "negation", "operator", "logic", "operands", "off by one", "constant", "flag", "variable",
     "arguments", "function", "method", "attribute", "index", "slice", "container", "minmax", "unwrap", "wrap",
-    "condition", "type", "guard", "raise", "drop guard", "branches", "return", "yield", "assignment", "delete", "move", "nesting",
+    "condition", "type", "remedy", "guard", "raise", "drop guard", "branches", "return", "yield", "assignment", "delete", "move", "nesting",
     "insert", "donor", "donor expression", "simplify",
 ]  # fmt: skip
 
 PRIORS: dict[Kind, float] = {
+    "remedy": 1.0,
     "flag": 1.0,
     "operator": 1.0,
     "comparison": 1.0,
@@ -59,6 +60,7 @@ OF_DRAFTS: dict[Kind, float] = {**PRIORS, "wrap": 0.6, "drop guard": 0.6, "delet
 """The same for what a model wrote, which lacks conversions and does too much more often than a person's code."""
 
 WORDS: dict[Kind, str] = {
+    "remedy": "what an error's message asks for",
     "flag": "True, False or None changed",
     "operator": "another operator",
     "comparison": "another comparison",
