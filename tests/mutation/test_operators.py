@@ -196,7 +196,7 @@ def test_what_nothing_calls_yet_is_called() -> None:
         (
             "TypeError: 'generator' object is not subscriptable",
             "b = g(a)\nreturn b[0]",
-            ["b = list(g(a))\nreturn b[0]"],
+            ["b = list(g(a))\nreturn b[0]", "a = list(a)\nb = g(a)\nreturn b[0]"],
         ),
         ("TypeError: object of type 'map' has no len()", "return len(a)", ["return len(list(a))"]),
         (

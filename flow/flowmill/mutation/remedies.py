@@ -17,7 +17,7 @@ Remedy = Callable[[Scene, Said], Iterator[Change]]
 _OF_TEXTS = "|".join(method for method in dir(str) if not method.startswith("_"))
 _LAZY = r"generator|map|filter|zip|range|reversed|dict_\w+|\w*iterator"
 _EMPTY: tuple[ast.expr, ...] = (ast.List([], ast.Load()), ast.Constant(""), ast.Dict([], []), ast.Constant(0))
-MOST_PLACES = 12
+MOST_PLACES, MOST_PARAMS = 12, 4
 
 
 def remedies(scene: Scene) -> Iterator[Change]:
@@ -32,10 +32,15 @@ def remedies(scene: Scene) -> Iterator[Change]:
 
 
 def _converted(wanted: str = "") -> Remedy:
-    """A value is made one of the wanted type, or of the one that the message names."""
+    """A value is made one of the wanted type, or of the one that the message names: where it is used, or for good."""
 
     def remedy(scene: Scene, said: Said) -> Iterator[Change]:
         kind = wanted or next(group for group in said.groups() if group)
+        first = entrance(scene)
+        for given in scene.nearby.params[:MOST_PARAMS] if first is not None else ():
+            if given in scene.names:
+                assert first is not None
+                yield insert(scene, "remedy", first, [f"{given} = {kind}({given})"], 1.1)
         for node in _values(scene):
             yield scene.swap("remedy", node, ast.Call(name(kind), [node], []), 1.2)
 
