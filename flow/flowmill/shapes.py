@@ -218,11 +218,24 @@ RunnerMessage = Collected | TestResult | RunEnd
 
 # ------------------------------------------------------------------ model
 @dataclass(frozen=True, slots=True)
+class HoleMarks:
+    """The words by which a model was taught to fill a hole in a file: a project with its files, of which the
+    last one has its text `before` the hole, its text `after` it, and then what is to be written."""
+
+    project: str
+    file: str
+    before: str
+    after: str
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelProfile:
     """What a model can take: its true context size in tokens, and which stages suit it.
 
     `reflects`: may reason and plan in prose (large models). `prefills`: continues an
-    assistant message that the request begins (llama.cpp, vLLM, Ollama).
+    assistant message that the request begins (llama.cpp, vLLM, Ollama). `fills`: was
+    taught to fill holes, by these marks, and is asked to.
     Prices are in dollars per million tokens, None if not known.
     """
 
@@ -235,6 +248,7 @@ class ModelProfile:
     """How many answers come about as fast together as one alone."""
     reflects: bool = False
     prefills: bool = False
+    fills: HoleMarks | None = None
     temperature: float = 0.8
     top_p: float = 0.95
     price_prompt: float | None = None
@@ -250,10 +264,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one call asks. A `prefill` is the beginning of the answer, for models that continue it."""
+    """What one call asks. A `prefill` is the beginning of the answer, for models that continue it.
+
+    `raw` is a text in the model's own notation that it goes on with; there are no messages then, and
+    the prefill says only how to read the answer.
+    """
 
     messages: tuple[Message, ...]
     prefill: str = ""
+    raw: str = ""
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0

@@ -72,6 +72,9 @@ PARTS = {
     "prefill": Part(
         "beginning the model's answers for it", ((Flow, "__init__", _another_profile(prefills=False)),)
     ),
+    "filling": Part(
+        "answers that fill a hole in the file", ((Flow, "__init__", _another_profile(fills=None)),)
+    ),
     "alike": Part("functions like the one to write", ((gather, "neighbours", _always(())),)),
     "callers": Part(
         "where it is called, and what it was given there",

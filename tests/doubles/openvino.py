@@ -1,6 +1,6 @@
 """OpenVINO's pipeline without a model: the words are real, the thinking is scripted.
 
-One character is one token. Each pass writes one character of every answer.
+One character is one token, and so are the two marks below. Each pass writes one character of every answer.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+MARKS = {"<|im_end|>": "|", "<|file_sep|>": "~"}
+"""The end of an answer in a conversation, and of one that fills a hole in a file."""
+
 
 class Tokenizer:
     def encode(self, text: str, *, add_special_tokens: bool) -> Any:
         assert not add_special_tokens
+        text = MARKS.get(text, text)
         return SimpleNamespace(input_ids=SimpleNamespace(data=[[ord(c) for c in text]]))
 
     def decode(self, ids: list[int]) -> str:

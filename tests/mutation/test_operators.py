@@ -221,6 +221,8 @@ def test_what_nothing_calls_yet_is_called() -> None:
         ),
         ("TypeError: unhashable type: 'list'", "return g(a)", ["return g(tuple(a))"]),
         ("TypeError: a bytes-like object is required, not 'str'", "return g(a)", ["return g(a.encode())"]),
+        ("assert b'ab' == 'ab'", "return g(a)", ["return g(a).decode()"]),
+        ("""AssertionError: "b'ab'" != 'ab'""", "return g(a)", ["return g(a).decode()"]),
         (
             "TypeError: cannot use a string pattern on a bytes-like object",
             "return g(a)",

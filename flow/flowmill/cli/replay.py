@@ -74,6 +74,8 @@ def _replay(recorded: Recorded, journal: Journal, args: argparse.Namespace) -> i
     width = int(_number(options.get("width"), 1))
     prefills = any(a.prompt.prefill for a in answers)
     profile = replace(_profile(row.model, width), prefills=prefills)
+    if not any(a.prompt.raw for a in answers):
+        profile = replace(profile, fills=None)
     model = ReplayModel(answers, profile, joined=bool(options.get("joined")))
     args.apply = False
     return code_of(asyncio.run(alone(open_run(place, request, journal, model), place, journal, args)))

@@ -14,7 +14,7 @@ from flowmill.engine.emitter import Emitter
 from flowmill.engine.holding import function_of
 from flowmill.engine.mend import Surroundings, Unusable, mend
 from flowmill.engine.meter import BudgetSpent, Meter
-from flowmill.engine.reply import first_block_closed, repeats_endlessly
+from flowmill.engine.reply import body_ends, first_block_closed, repeats_endlessly
 from flowmill.events import DraftDelta
 from flowmill.model.tokens import estimate_usage
 from flowmill.protocols import Model
@@ -34,6 +34,8 @@ class Task:
 
     mode: Mode
     function: Function
+    text: str
+    """Of the function's file."""
     context: Fitted
     profile: ModelProfile
     around: Surroundings
@@ -157,12 +159,22 @@ class Desk:
                     pieces.append(piece.text)
                     if number:
                         self.emitter.emit(DraftDelta(number, piece.text))
+                    if call.prompt.raw and self._left(pieces):
+                        return "stop"
                     if deltas % 32 == 0 and (end := _enough("".join(pieces), draft=bool(number))):
                         return end
         finally:
             # A server tells its count at the very end: an answer that is broken off is estimated.
             self._meter.add(usage or estimate_usage(call.prompt, "".join(pieces[1:])))
         return "length"
+
+    def _left(self, pieces: list[str]) -> bool:
+        """Whether what fills the function's body goes on beyond it; if so, that is taken off."""
+        answer = "".join(pieces[1:])
+        end = body_ends(answer, self.task.function.body_indent)
+        if end is not None:
+            pieces[1:] = [answer[:end]]
+        return end is not None
 
     def candidate(self, reply: Reply, *, idea: str = "", parent: int | None = None) -> Candidate | None:
         """The reply as a candidate, or None with a note that says why not."""

@@ -83,6 +83,12 @@ def parse(text: str) -> ast.Module | None:
         return None
 
 
+def body_ends(answer: str, indent: str) -> int | None:
+    """Where an answer that began inside a body of that indentation has left it, None if it has not."""
+    left = re.search(rf"\n(?!{re.escape(indent)})[ \t]*(?=[^\s])", answer)
+    return left.start() if left is not None else None
+
+
 def repeats_endlessly(reply: str) -> bool:
     """True if the reply's end says the same few lines over and over."""
     tail = reply[-LOOKED_AT:]

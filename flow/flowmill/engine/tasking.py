@@ -70,6 +70,7 @@ async def make_task(
     return Task(
         mode=mode,
         function=function,
+        text=file.text,
         context=fitted,
         profile=profile,
         around=Surroundings(

@@ -152,7 +152,7 @@ class OpenAIModel:
 
     async def _deltas(self, attempt: _Attempt) -> AsyncGenerator[Delta, None]:
         """One attempt: its deltas without an echoed prefill. Raises `Fault`."""
-        echo = EchoFilter(attempt.prompt.prefill)
+        echo = EchoFilter("" if attempt.prompt.raw else attempt.prompt.prefill)
         async with aclosing(self._pieces(attempt)) as pieces:
             async for piece in pieces:
                 if text := echo.feed(piece.text):

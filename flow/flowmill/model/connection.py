@@ -34,9 +34,9 @@ class Connection:
     headers: Mapping[str, str | Omit]
 
     async def open_stream(self, body: dict[str, object]) -> AsyncStream[object]:
-        """Ask for a streamed chat completion."""
+        """Ask for a streamed chat completion, or for a plain one if the body has a `prompt`."""
         return await self.client.post(
-            "/chat/completions",
+            "/completions" if "prompt" in body else "/chat/completions",
             body=body,
             cast_to=object,
             options={"headers": self.headers},

@@ -45,9 +45,9 @@ def dialect_of(profile: ModelProfile, server: ServerKind) -> Dialect:
 
 
 def request_body(prompt: Prompt, model: str, dialect: Dialect) -> dict[str, object]:
-    """The JSON of one streamed chat completion."""
+    """The JSON of one streamed chat completion, or of a plain one for a raw prompt."""
     limit = prompt.max_tokens if dialect.most is None else min(prompt.max_tokens, dialect.most)
-    continues = bool(prompt.prefill) and not dialect.folds_prefill
+    continues = bool(prompt.prefill) and not dialect.folds_prefill and not prompt.raw
     optional: dict[str, object] = {
         "temperature": prompt.temperature,
         "top_p": prompt.top_p,
@@ -62,7 +62,8 @@ def request_body(prompt: Prompt, model: str, dialect: Dialect) -> dict[str, obje
         optional |= {"add_generation_prompt": False, "continue_final_message": True}
     kept = {name: value for name, value in optional.items() if name not in dialect.dropped}
     messages = [{"role": message.role, "content": message.text} for message in _messages(prompt, dialect)]
-    return {"model": model, "messages": messages, "stream": True, dialect.limit_name: limit} | kept
+    asked: dict[str, object] = {"prompt": prompt.raw} if prompt.raw else {"messages": messages}
+    return {"model": model, "stream": True, dialect.limit_name: limit} | asked | kept
 
 
 def _messages(prompt: Prompt, dialect: Dialect) -> list[Message]:
@@ -119,7 +120,7 @@ def _roles(dialect: Dialect, answer: Said, body: dict[str, object]) -> Dialect |
 
 
 def _roles_of(body: dict[str, object]) -> list[str]:
-    messages = body["messages"]
+    messages = body.get("messages", [])
     assert isinstance(messages, list)
     return [str(message["role"]) for message in messages]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 

@@ -16,6 +16,8 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_prompt(prompt: Prompt) -> int:
     """About how many tokens a prompt has, with the marks around its messages and the prefill."""
+    if prompt.raw:
+        return estimate_tokens(prompt.raw)
     return estimate_tokens(prompt.prefill) + sum(
         estimate_tokens(message.text) + PER_MESSAGE for message in prompt.messages
     )

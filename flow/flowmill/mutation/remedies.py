@@ -132,6 +132,7 @@ REMEDIES: tuple[tuple[re.Pattern[str], Remedy], ...] = tuple(
         (r"unhashable type: 'list'", _converted("tuple")),
         (r"bytes-like object is required, not 'str'|not str$", _asked("encode")),
         (r"pattern on a bytes-like object|not bytes$", _asked("decode")),
+        (r"""(?:assert |\")b['\"].* (?:==|!=) |differ: \[\"b['\"]""", _asked("decode")),
         (r"'NoneType' object|NoneType'? has no len", _not_none),
         (r"values to unpack|cannot unpack non-iterable", _paired),
         (r"^KeyError\b", _may_be_missing),

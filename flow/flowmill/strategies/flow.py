@@ -10,7 +10,7 @@ import random
 import re
 import textwrap
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flowmill.context.shapes import told_once
@@ -18,6 +18,7 @@ from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk, Reply
 from flowmill.engine.feedback import MAX_CHARS, MAX_SMALL, failing_case, failing_visible, short_id
 from flowmill.engine.holding import function_of
+from flowmill.engine.infill import infill_prompt
 from flowmill.engine.mend import SCAFFOLDS
 from flowmill.engine.prompting import header_prefill, prompt_for
 from flowmill.engine.verdict import Verdict, score
@@ -44,7 +45,7 @@ class Entry:
     """One way into the problem: from where the model begins its answer, and how freely."""
 
     name: str
-    begin: Literal["header", "steps", "fault", "given", "free"]
+    begin: Literal["header", "steps", "fault", "given", "free", "hole"]
     warm: bool
     focus: bool = False
 
@@ -56,6 +57,12 @@ WRITE: tuple[Entry, ...] = (
     Entry("continue the body", "header", warm=True),
     Entry("steps first", "steps", warm=True),
     Entry("continue the body", "header", warm=True),
+)
+WRITE_AND_FILL: tuple[Entry, ...] = (
+    Entry("continue the body", "header", warm=False),
+    Entry("fill the hole", "hole", warm=False),
+    Entry("fill the hole", "hole", warm=True),
+    Entry("steps first", "steps", warm=True),
 )
 MINDING = Entry("mind a failure", "given", warm=True)
 RESUMING = Entry("go on from a draft", "given", warm=True)
@@ -143,7 +150,9 @@ class Flow:
     def _entries(self) -> Sequence[Entry]:
         if self._task.mode == "repair":
             return REPAIR
-        return WRITE_WITH_A_PLAN if self._task.profile.reflects else WRITE
+        if self._task.profile.reflects:
+            return WRITE_WITH_A_PLAN
+        return WRITE_AND_FILL if self._task.profile.fills else WRITE
 
     def _mends(self, board: Board, tried: int) -> bool:
         """Whether the next answer is to mend the best draft.
@@ -173,14 +182,16 @@ class Flow:
         if n < len(entries):
             return self._start(board, plan, entries[n], n)
         tried = n - len(entries)
-        entry = entries[1 + tried % (len(entries) - 1)]
+        # Asked once more without any warmth, the model would say the same again.
+        entry = replace(entries[1 + tried % (len(entries) - 1)], warm=True)
         if self._mends(board, tried):
             best = board.best
             return Ask(self._repair(board, plan, best, REPAIR[1 + tried % 2]), entry.name, best.number)
         if self._task.mode == "repair":
             return Ask(self._repair(board, plan, board.baseline, entry), entry.name)
         if tried % 3 == 0 and (news := self._news(board)):
-            return Ask(self._write(plan, entry, tried, news=news), entry.name)
+            told = WRITE[1] if entry.begin == "hole" else entry
+            return Ask(self._write(plan, told, tried, news=news), told.name)
         begins = self._task.profile.prefills and not self._task.profile.reflects
         begun = self._begun(board, tried) if begins else None
         return begun or Ask(self._write(plan, entry, tried), entry.name)
@@ -212,6 +223,9 @@ class Flow:
     def _write(
         self, plan: Plan, entry: Entry, place: int, *, idea: str = "", news: str = "", begun: str = ""
     ) -> Prompt:
+        marks = self._task.profile.fills
+        if entry.begin == "hole" and marks is not None:
+            return infill_prompt(self._task, marks, temperature=self._temperature(entry))
         return prompt_for(
             self._task,
             "write",

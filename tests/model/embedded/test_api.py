@@ -104,6 +104,21 @@ async def test_an_answer_goes_on_from_its_beginning_and_ends_at_a_stop(site: Sit
     assert site.pipeline.handles[0].cancelled
 
 
+async def test_a_raw_prompt_is_gone_on_with_as_it_is(site: Site) -> None:
+    text, end = await answer(site.model, Prompt((), raw="<|fim_prefix|>def add(a, b):\n    ", stop=("\n",)))
+    assert (text, end.finish) == ("return a + b", "stop")
+    [(said, config)] = site.pipeline.asked
+    assert said == "<|fim_prefix|>def add(a, b):\n    "
+    assert end.usage.prompt == len(said)
+    assert {ord("|"), ord("~")} == config.stop_token_ids
+
+
+async def test_a_raw_prompt_may_be_answered_whole(site: Site) -> None:
+    async with openai.AsyncOpenAI(base_url=site.url, api_key="key") as client:
+        done = await client.completions.create(model="m", prompt="def", stop=["```"])
+    assert done.choices[0].text == "return a + b\n"
+
+
 async def test_a_cold_answer_is_not_sampled_and_one_that_is_too_long_is_cut(site: Site) -> None:
     text, end = await answer(site.model, prompt(max_tokens=6))
     assert (text, end.finish, end.usage.completion) == ("return", "length", 6)
@@ -199,8 +214,10 @@ async def test_who_has_no_key_or_talks_nonsense_is_refused(site: Site) -> None:
     async with openai.AsyncOpenAI(base_url=site.url, api_key="key") as client:
         with pytest.raises(openai.BadRequestError, match="not a chat completion"):
             await client.chat.completions.create(model="m", messages=[{"role": "user"}])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        with pytest.raises(openai.BadRequestError, match="not a completion"):
+            await client.post("/completions", cast_to=object, body={"model": "m"})
         with pytest.raises(openai.NotFoundError):
-            await client.completions.create(model="m", prompt="def")
+            await client.embeddings.create(model="m", input="def")
     assert site.pipeline.asked == []
 
 

@@ -7,7 +7,8 @@ import json
 import queue
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -70,18 +71,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if not self._allowed():
             return
-        if self.path != "/v1/chat/completions":
+        kind = _KINDS.get(self.path)
+        if kind is None:
             self._refuse(404, f"no such address: {self.path}")
             return
         try:
             body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            wanted = _wanted(body)
+            wanted = _wanted(body, kind.text(body))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self._refuse(400, f"not a chat completion: {error}")
+            self._refuse(400, f"not a {kind.words}: {error}")
             return
         answer = self._api.batches.ask(wanted)
         try:
-            self._stream(answer) if body.get("stream") else self._whole(answer)
+            self._stream(answer, kind) if body.get("stream") else self._whole(answer, kind)
         finally:
             answer.cancelled.set()
 
@@ -92,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._refuse(401, "Invalid API Key")
         return False
 
-    def _stream(self, answer: Answer) -> None:
+    def _stream(self, answer: Answer, kind: _Kind) -> None:
         begun = False
         for piece in self._pieces(answer):
             if isinstance(piece, Ended) and piece.failure and not begun:
@@ -101,13 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
             if not begun:
                 begun = True
                 self._head(200, "text/event-stream")
-            for chunk in _chunks(piece):
-                self._write(
-                    b"data: " + json.dumps(self._named(chunk, "chat.completion.chunk")).encode() + b"\n\n"
-                )
+            for chunk in _chunks(piece, kind):
+                self._write(b"data: " + json.dumps(self._named(chunk, kind.chunk)).encode() + b"\n\n")
         self._write(b"data: [DONE]\n\n")
 
-    def _whole(self, answer: Answer) -> None:
+    def _whole(self, answer: Answer, kind: _Kind) -> None:
         text = ""
         for piece in self._pieces(answer):
             if isinstance(piece, str):
@@ -115,10 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
             elif piece.failure:
                 self._refuse(400, piece.failure)
             else:
-                message = {"role": "assistant", "content": text}
-                choice = {"index": 0, "message": message, "finish_reason": piece.finish}
+                choice = {"index": 0, "finish_reason": piece.finish} | kind.whole_text(text)
                 body = {"choices": [choice], "usage": _usage(piece)}
-                self._json(200, self._named(body, "chat.completion"))
+                self._json(200, self._named(body, kind.whole))
 
     def _pieces(self, answer: Answer) -> Iterator[str | Ended]:
         """What is heard of the answer, up to its end; ends early once the client has gone."""
@@ -170,11 +169,43 @@ class _Handler(BaseHTTPRequestHandler):
         """The log is for what goes wrong."""
 
 
-def _wanted(body: dict[str, Any]) -> Wanted:
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What differs between a chat and a plain completion: names, what the model goes on with, where its words stand."""
+
+    words: str
+    chunk: str
+    whole: str
+    text: Callable[[dict[str, Any]], str]
+    part: Callable[[str], dict[str, Any]]
+    whole_text: Callable[[str], dict[str, Any]]
+
+
+_KINDS = {
+    "/v1/chat/completions": _Kind(
+        "chat completion",
+        "chat.completion.chunk",
+        "chat.completion",
+        lambda body: chat_text([(str(m["role"]), _content(m["content"])) for m in body["messages"]]),
+        lambda text: {"delta": {"content": text} if text else {}},
+        lambda text: {"message": {"role": "assistant", "content": text}},
+    ),
+    "/v1/completions": _Kind(
+        "completion",
+        "text_completion",
+        "text_completion",
+        lambda body: str(body["prompt"]),
+        lambda text: {"text": text},
+        lambda text: {"text": text},
+    ),
+}
+
+
+def _wanted(body: dict[str, Any], text: str) -> Wanted:
     """Raises what reading rubbish raises."""
     stop = body.get("stop") or ()
     return Wanted(
-        text=chat_text([(str(m["role"]), _content(m["content"])) for m in body["messages"]]),
+        text=text,
         max_tokens=int(body.get("max_tokens") or body.get("max_completion_tokens") or 1024),
         temperature=float(body.get("temperature") or 0.0),
         top_p=float(body.get("top_p") or TOP),
@@ -194,12 +225,12 @@ def chat_text(messages: list[tuple[str, str]]) -> str:
     return "".join(turns) + f"<|im_start|>assistant\n{last}"
 
 
-def _chunks(piece: str | Ended) -> Iterator[dict[str, Any]]:
+def _chunks(piece: str | Ended, kind: _Kind) -> Iterator[dict[str, Any]]:
     if isinstance(piece, str):
-        yield {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+        yield {"choices": [{"index": 0, "finish_reason": None} | kind.part(piece)]}
     else:
         reason = "error" if piece.failure else piece.finish
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+        yield {"choices": [{"index": 0, "finish_reason": reason} | kind.part("")]}
         yield {"choices": [], "usage": _usage(piece)}
 
 

@@ -15,6 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+ENDS = (
+    "<|endoftext|>", "<|im_end|>",
+    "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+)  # fmt: skip
+"""Tokens after which Qwen's models begin something else; they are no part of the decoded text."""
 BLOCK = 32
 """Tokens that the cache of prompts keeps or drops together."""
 REMEMBERED = 16
@@ -97,6 +102,7 @@ class Batches:
         self._context = context
         self._idle = idle
         self._pipeline: Any = load()
+        self._ends = self._numbers(ENDS)
         self._inbox: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._writing: list[_Writing] = []
         self._read: deque[tuple[int, ...]] = deque(maxlen=REMEMBERED)
@@ -180,11 +186,18 @@ class Batches:
         config = self._genai.GenerationConfig()
         config.max_new_tokens = max(1, min(wanted.max_tokens, self._context - prompt))
         config.apply_chat_template = False
+        config.stop_token_ids = self._ends
         config.do_sample = wanted.temperature > 0
         if config.do_sample:
             config.temperature, config.top_p = wanted.temperature, wanted.top_p
             config.rng_seed = wanted.seed
         return config
+
+    def _numbers(self, words: Sequence[str]) -> set[int]:
+        """Of those words that are one token each."""
+        tokenizer = self._pipeline.get_tokenizer()
+        found = [tokenizer.encode(word, add_special_tokens=False).input_ids.data[0] for word in words]
+        return {int(ids[0]) for ids in found if len(ids) == 1}
 
     def _cached(self, ids: tuple[int, ...]) -> int:
         """Tokens of whole blocks that an earlier prompt began with, too; the last one is always read."""
