@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -50,24 +52,48 @@ def evaluate(order: TestOrder, file: Path) -> list[TestResult]:
     results: list[TestResult] = []
     for n, name in ((2, "test_two"), (3, "test_three")):
         try:
-            good = names["Sheet"]().twice(n) == 2 * n
+            got = names["Sheet"]().twice(n)
         except NotImplementedError:
-            good = False
-        results.append(TestResult(f"test_m.py::{name}", "passed" if good else "failed", 0.01))
+            got = None
+        message = "" if got == 2 * n else f"assert {got} == {2 * n}"
+        results.append(TestResult(f"test_m.py::{name}", "failed" if message else "passed", 0.01, message))
     return results
+
+
+def begun_with(prompt: Prompt) -> str:
+    """The first words of the body that stand in a raw prompt already."""
+    return prompt.raw.partition(QWEN.after)[0].rpartition("\n")[2].strip()
+
+
+def wrong(number: int) -> str:
+    """Goes on from the header."""
+    return f"    return n + {number}\n"
 
 
 class Stand:
     """A method to write, a model that answers in conversations and in holes, and what came of it."""
 
-    def __init__(self, folder: Path, filled: Answer | str, *, filler: str = "", fills: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        filled: Answer | str | Callable[[str], str],
+        *,
+        filler: str = "",
+        fills: bool = True,
+    ) -> None:
         self.file = folder / "m.py"
         self.file.write_text(SOURCE.replace("{filler}", filler))
         (folder / "test_m.py").write_text(TESTS)
         (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-        wrong = "```python\ndef twice(self, n):\n    return n + 7\n```"
+        numbers = count(7)
         profile = ModelProfile("scripted", width=4, prefills=True, fills=QWEN if fills else None)
-        self.model = ScriptedModel(lambda prompt: filled if prompt.raw else wrong, profile)
+
+        def answer(prompt: Prompt) -> Answer | str:
+            if not prompt.raw:
+                return wrong(next(numbers))
+            return filled(begun_with(prompt)) if callable(filled) else filled
+
+        self.model = ScriptedModel(answer, profile)
         self.runner = ScriptedRunner(lambda order: evaluate(order, self.file))
         self.events: list[Event] = []
 
@@ -113,6 +139,21 @@ async def test_the_hole_is_shown_in_its_file_after_the_tests(tmp_path: Path) -> 
     assert rest == f"{source.partition(hole)[0]}<|fim_suffix|>{source.partition(hole)[2]}<|fim_middle|>"
     assert (cold.raw, cold.prefill, cold.messages) == (warm.raw, PREFILL, ())
     assert (cold.temperature, warm.temperature > 0) == (0.0, True)
+
+
+async def test_holes_that_are_filled_alike_are_begun_otherwise(tmp_path: Path) -> None:
+    numbers = count(20)
+    stand = Stand(
+        tmp_path,
+        lambda begun: " n < 1:\n            return 0\n" if begun else f"return n + {next(numbers)}\n",
+    )
+    await stand.follow(calls=12)
+    begun = [begun_with(prompt) for prompt in stand.raw]
+    assert begun[:2] == ["", ""]
+    assert "if" in begun
+    assert [prompt.prefill.rpartition("\n")[2].strip() for prompt in stand.raw] == begun
+    assert len(set(filter(None, begun))) == len(list(filter(None, begun))), "each beginning is given once"
+    assert "return" not in begun, "drafts begin so already"
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,13 @@ def test_names_of_the_module_come_in_where_they_fit() -> None:
     assert found == ["h(a)\nreturn 3"]
 
 
+def test_what_is_printed_may_belong_to_the_standard_error() -> None:
+    assert "print(a, file=sys.stderr)" in made("print(a)", "a", bound=frozenset({"sys"}), kind="arguments")
+    assert made("print(a)", "a", kind="arguments") == []
+    again = made("print(a, file=b)", "a", "b", bound=frozenset({"sys"}), kind="arguments")
+    assert again == ["print(a)"]
+
+
 def test_what_nothing_calls_yet_is_called() -> None:
     waiting = ("_inner", "self._own")
     assert {"return _inner(a)", "return self._own(a)"} <= set(

@@ -16,8 +16,11 @@ BEGINNING = 800
 """Of those before it, what the file begins with, which are its imports mostly."""
 
 
-def infill_prompt(task: Task, marks: HoleMarks, *, temperature: float) -> Prompt:
-    """What asks for the body alone; the answer reads as if it began with the user's own header."""
+def infill_prompt(task: Task, marks: HoleMarks, *, begun: str = "", temperature: float) -> Prompt:
+    """What asks for the body alone, or for what comes after its first words `begun`.
+
+    The answer reads as if it began with the user's own header.
+    """
     function, text = task.function, task.text
     header_end = function.docstring[1] if function.docstring else function.header_end
     project, *_ = path = task.around.module_name.split(".")
@@ -28,14 +31,14 @@ def infill_prompt(task: Task, marks: HoleMarks, *, temperature: float) -> Prompt
         f"{marks.project}{project}\n",
         f"{marks.file}{test_file}\n{shown}\n" if tests else "",
         f"{marks.file}{'/'.join(path)}.py\n",
-        f"{marks.before}{_before(text[:header_end])}\n{function.body_indent}",
+        f"{marks.before}{_before(text[:header_end])}\n{function.body_indent}{begun}",
         f"{marks.after}{_whole_lines(text[function.end :], AFTER)}{marks.written}",
     )
     signature = text[function.start : function.header_end]
     outer = function.indent
     return Prompt(
         messages=(),
-        prefill=f"```python\n{signature}\n{function.body_indent}",
+        prefill=f"```python\n{signature}\n{function.body_indent}{begun}",
         raw="".join(parts),
         temperature=temperature,
         top_p=task.profile.top_p if temperature else 1.0,

@@ -100,6 +100,7 @@ def arguments(scene: Scene) -> Iterator[Change]:
             for other in scene.names[:8]:
                 yield scene.swap("arguments", node, _call(node, [*given, name(other)]), 0.6)
         yield from _crossed(scene, node)
+        yield from _complained(scene, node)
 
 
 def _crossed(scene: Scene, node: ast.Call) -> Iterator[Change]:
@@ -115,6 +116,19 @@ def _crossed(scene: Scene, node: ast.Call) -> Iterator[Change]:
         owner = ast.Attribute(node.args[0], node.func.attr, ast.Load())
         turned = ast.Call(owner, [node.func.value], node.keywords)
         yield scene.swap("arguments", node, turned, 0.6)
+
+
+def _complained(scene: Scene, node: ast.Call) -> Iterator[Change]:
+    """`print` that should have gone to the standard error."""
+    if not isinstance(node.func, ast.Name) or node.func.id != "print" or "sys" not in scene.nearby.bound:
+        return
+    if all(keyword.arg != "file" for keyword in node.keywords):
+        made = copy.copy(node)
+        made.keywords = [
+            *node.keywords,
+            ast.keyword("file", ast.Attribute(name("sys"), "stderr", ast.Load())),
+        ]
+        yield scene.swap("arguments", node, made)
 
 
 def _call(node: ast.Call, given: list[ast.expr]) -> ast.Call:

@@ -34,6 +34,8 @@ WARMER, WARMEST = 0.1, 1.2
 SHORT_TEST = 400
 """Characters up to which a test is shown again."""
 STEPS, FAULT, MIND = SCAFFOLDS
+STARTS = ("if", "for", "result =", "try:", "return")
+"""First words of bodies, by how often bodies of more than a line begin so."""
 RESUMED = 3
 """How many of the best drafts are gone on from."""
 MIND_CHARS = 160
@@ -103,6 +105,7 @@ class Flow:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._task = desk.task
+        self._starts = list(STARTS)
 
     async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
         """The first answer comes alone, as the one that is right most often, unless it is long in coming.
@@ -193,8 +196,10 @@ class Flow:
             told = WRITE[1] if entry.begin == "hole" else entry
             return Ask(self._write(plan, told, tried, news=news), told.name)
         begins = self._task.profile.prefills and not self._task.profile.reflects
-        begun = self._begun(board, tried) if begins else None
-        return begun or Ask(self._write(plan, entry, tried), entry.name)
+        if begins and (begun := self._begun(board, tried)):
+            return begun
+        start = self._unlike(board) if entry.begin == "hole" and tried % 2 else ""
+        return Ask(self._write(plan, entry, tried, begun=start), entry.name)
 
     def _begun(self, board: Board, tried: int) -> Ask | None:
         """A question whose answer is begun for a small model by what its drafts have shown, two times of four.
@@ -212,6 +217,16 @@ class Flow:
         begun = "\n".join(lines[: dice.randrange(1, len(lines))])
         return Ask(self._write(Plan(), RESUMING, tried, begun=begun), RESUMING.name, draft.number)
 
+    def _unlike(self, board: Board) -> str:
+        """A beginning that was not given out and none of the model's drafts has; "" if there is none left.
+
+        Asked again, it fills a hole with the same too often.
+        """
+        candidates = [verdict.candidate for verdict in board.verdicts]
+        bodies = [c.draft.body for c in candidates if c is not None and c.origin == "model"]
+        self._starts = [s for s in self._starts if not any(body.startswith(s) for body in bodies)]
+        return self._starts.pop(0) if self._starts else ""
+
     def _start(self, board: Board, plan: Plan, entry: Entry, place: int) -> Ask:
         idea = plan.ideas[place % len(plan.ideas)] if plan.ideas else ""
         if self._task.mode == "generate":
@@ -225,7 +240,7 @@ class Flow:
     ) -> Prompt:
         marks = self._task.profile.fills
         if entry.begin == "hole" and marks is not None:
-            return infill_prompt(self._task, marks, temperature=self._temperature(entry))
+            return infill_prompt(self._task, marks, begun=begun, temperature=self._temperature(entry))
         return prompt_for(
             self._task,
             "write",
