@@ -66,6 +66,8 @@ class Search:
         self._campaign: Campaign | None = None
         self._looked_at = 0
         """Verdicts that were looked at for a draft to change."""
+        self._let_be = 0
+        """Those that there were when the model was last asked for more."""
         self._exhausted = asyncio.Event()
         """Nothing is left to mutate, or was nothing at all."""
         self._confirming = asyncio.Lock()
@@ -221,11 +223,9 @@ class Search:
 
     async def _let_finish(self) -> None:
         """Wait for the drafts' tests and some changes of them, not for slow ones, and for the confirmation if one has won."""
-        if not self._shares_cores:
-            return
-        changed = len(self._board.verdicts)
         await self._board.settled(TESTS_SECONDS)
-        fresh = [v for v in self._board.verdicts[changed:] if self._may_be_near(v)]
+        fresh = [v for v in self._board.verdicts[self._let_be :] if self._may_be_near(v)]
+        self._let_be = len(self._board.verdicts)
         if self._campaign is not None and fresh:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._exhausted.wait(), CHANGES_SECONDS)
@@ -239,7 +239,8 @@ class Search:
             async for drafts in candidates:
                 for candidate in drafts:
                     await self._offer(candidate)
-                await self._let_finish()
+                if self._shares_cores and not self._desk.writes:
+                    await self._let_finish()
 
     async def _offer(self, candidate: Candidate) -> None:
         self._board.expect()

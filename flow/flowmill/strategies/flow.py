@@ -10,6 +10,7 @@ import random
 import re
 import textwrap
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -119,18 +120,15 @@ class Flow:
                 await board.settled(SETTLE_SECONDS if width > 1 else None)
             asks = [self._ask(board, plan, n) for n in range(asked, asked + width)]
             prompts = [ask.prompt for ask in asks]
-            replies = await self._desk.ask_together(prompts, alone=0.0 if asked else ALONE)
-            asked += len(replies)
-            yield self._drafts(asks, replies)
+            async with aclosing(self._desk.ask_together(prompts, alone=0.0 if asked else ALONE)) as replies:
+                async for place, reply in replies:
+                    asked += 1
+                    yield self._drafts(asks[place], reply)
 
-    def _drafts(self, asks: Sequence[Ask], replies: Sequence[Reply | None]) -> list[Candidate]:
-        """The usable ones."""
-        drafts = [
-            self._desk.candidate(reply, idea=ask.idea, parent=ask.parent)
-            for ask, reply in zip(asks, replies, strict=False)
-            if reply is not None
-        ]
-        return [draft for draft in drafts if draft is not None]
+    def _drafts(self, ask: Ask, reply: Reply | None) -> list[Candidate]:
+        """The reply's, if there is one and it is usable."""
+        draft = self._desk.candidate(reply, idea=ask.idea, parent=ask.parent) if reply is not None else None
+        return [draft] if draft is not None else []
 
     async def _plan(self, board: Board) -> Plan:
         with self._desk.emitter.stage("reflect"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from flowmill.engine.board import Board
 from flowmill.engine.desk import Desk
@@ -17,6 +18,8 @@ class Sample:
     async def candidates(self, board: Board) -> AsyncGenerator[Sequence[Candidate], None]:
         prompt = plain_prompt(self._desk, board, temperature=self._desk.task.profile.temperature)
         while True:
-            replies = await self._desk.ask_together([prompt] * self._desk.task.profile.width)
-            drafts = [self._desk.candidate(reply, idea="sample") for reply in replies if reply]
-            yield [draft for draft in drafts if draft is not None]
+            asked = self._desk.ask_together([prompt] * self._desk.task.profile.width)
+            async with aclosing(asked) as replies:
+                async for _, reply in replies:
+                    draft = self._desk.candidate(reply, idea="sample") if reply is not None else None
+                    yield [draft] if draft is not None else []
