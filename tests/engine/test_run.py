@@ -479,17 +479,34 @@ async def test_answers_together_share_what_is_left_of_the_budget(tmp_path: Path)
     assert "the limit of 3 model calls" in stand.notes
 
 
-async def test_one_of_them_that_never_ends_is_broken_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_what_is_written_together_is_tested_as_it_comes(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, STUB, [], width=4)
+    tested = asyncio.Event()
+    held = Answer((answer("2 * n"),), gates={0: tested})
+    stand.model = ScriptedModel(
+        [answer("n + 2"), held, answer("n + 4"), held, answer("n + 5")], stand.model.profile
+    )
+    run = stand.run()
+    async with aclosing(run.records()) as records:
+        async for record in records:
+            stand.events.append(record.event)
+            if isinstance(record.event, DraftScored) and record.event.draft == 3:
+                tested.set()  # else those that are held would never come
+    assert isinstance(stand.events[-1], RunFinished)
+    assert (stand.events[-1].status, stand.events[-1].best) == ("verified", 2)
+
+
+@pytest.mark.parametrize("endless", [1, 2])
+async def test_those_that_never_end_are_broken_off_and_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: int
 ) -> None:
     monkeypatch.setattr("flowmill.engine.desk.LEAST_PATIENCE", 0.01)
-    endless = Answer((answer("n + 3"),), gates={0: asyncio.Event()})
-    stand = Stand(
-        tmp_path, STUB, [answer("n + 2"), endless, answer("n + 4"), answer("n + 5"), answer("2 * n")], width=4
-    )
+    silent = Answer((answer("n + 3"),), gates={0: asyncio.Event()})
+    others = [answer(f"n + {n}") for n in range(4, 8)][endless:]
+    stand = Stand(tmp_path, STUB, [answer("n + 2"), *[silent] * endless, *others, answer("2 * n")], width=4)
     finished = await stand.follow(stand.run())
-    assert (finished.status, finished.best, finished.calls) == ("verified", 5, 5)
-    assert stand.model.closed_early == 1
+    assert (finished.status, finished.best, finished.calls) == ("verified", 6, 6)
+    assert stand.model.closed_early == endless
 
 
 async def test_a_first_answer_that_talks_on_does_not_hold_up_the_others(
